@@ -1,0 +1,1 @@
+"""SC-Bridge: the WebSocket API for agents (protocol reference 07-sc-bridge)."""

@@ -1,0 +1,1 @@
+"""Every command, once: behind slash commands, palette, bridge CLI, help and docs."""

@@ -1,0 +1,1 @@
+"""Keys, handshakes and hashes; the only place that imports PyNaCl."""

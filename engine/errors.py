@@ -1,0 +1,280 @@
+"""The error tree of the engine.
+
+Every error that can reach a user or a bridge client is an :class:`IntercomError`: ``str()`` says what happened and
+why, :attr:`~IntercomError.hint` says what to do next, and :attr:`~IntercomError.code` is stable, so programs can match it.
+
+    IntercomError
+      ConfigError       UnknownKey, InvalidValue
+      StoreError        StoreLocked, StoreUnwritable, StoreCorrupt
+      ProtocolError     LocalProtocolError, RemoteProtocolError (DecodeError, HandshakeFailed, FrameTooLarge)
+      NetworkError      BindFailed, PeerUnreachable, TimedOut (RequestTimeout), RequestCancelled
+      PolicyDenied      InviteRequired, WelcomeRequired, OwnerOnly, RateLimited, MessageTooLarge, InvalidChannel,
+                        InvalidInvite, InvalidWelcome, ChannelLimit
+      WalletError       WalletLocked, WalletCorrupt, BadMnemonic
+      BridgeError       Unauthorized, BadRequest, UnknownCommand, CliDisabled, BridgeMisconfigured
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IntercomError(Exception):
+    """Something went wrong in Intercom."""
+
+    code: ClassVar[str] = "intercom.error"
+    """Stable machine-readable name, sent to bridge clients."""
+
+    default_hint: ClassVar[str] = ""
+    """What to do next when the place that raises has nothing better to say."""
+
+    def __init__(self, facts: str = "", *, hint: str | None = None) -> None:
+        summary = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(facts or summary)
+        self.hint = self.default_hint if hint is None else hint
+
+
+class ConfigError(IntercomError):
+    """The configuration is not usable."""
+
+    code = "config.invalid"
+
+
+class UnknownKey(ConfigError):
+    """The configuration has a key that does not exist."""
+
+    code = "config.unknown_key"
+
+
+class InvalidValue(ConfigError):
+    """A configuration value is out of range or of the wrong kind."""
+
+    code = "config.invalid_value"
+
+
+class StoreError(IntercomError):
+    """The files of this peer cannot be used."""
+
+    code = "store.error"
+
+
+class StoreLocked(StoreError):
+    """Another process uses this store."""
+
+    code = "store.locked"
+    default_hint = "Stop the other process, or start this one with another --peer-store-name."
+
+
+class StoreUnwritable(StoreError):
+    """A file of the store cannot be written."""
+
+    code = "store.unwritable"
+    default_hint = "Free disk space or make the directory writable, or choose another one with --home."
+
+
+class StoreCorrupt(StoreError):
+    """A file of the store is damaged."""
+
+    code = "store.corrupt"
+
+
+class ProtocolError(IntercomError):
+    """The protocol was violated."""
+
+    code = "protocol.error"
+
+
+class LocalProtocolError(ProtocolError):
+    """The local program used a protocol object in a way that its state does not allow."""
+
+    code = "protocol.local"
+
+
+class RemoteProtocolError(ProtocolError):
+    """The remote peer violated the protocol."""
+
+    code = "protocol.remote"
+
+
+class DecodeError(RemoteProtocolError):
+    """Bytes from the network do not decode."""
+
+    code = "protocol.decode"
+
+
+class HandshakeFailed(RemoteProtocolError):
+    """The encrypted handshake did not authenticate."""
+
+    code = "protocol.handshake"
+
+
+class FrameTooLarge(RemoteProtocolError):
+    """The remote peer announced a frame above our limit."""
+
+    code = "protocol.frame_too_large"
+
+
+class NetworkError(IntercomError):
+    """The network does not do what was asked."""
+
+    code = "network.error"
+
+
+class BindFailed(NetworkError):
+    """A local port cannot be opened."""
+
+    code = "network.bind"
+    default_hint = "Another program uses the port: stop it or choose another port."
+
+
+class PeerUnreachable(NetworkError):
+    """The peer cannot be reached."""
+
+    code = "network.unreachable"
+
+    def __init__(self, facts: str = "", *, reason: str = "PEER_CONNECTION_FAILED", hint: str | None = None) -> None:
+        super().__init__(facts or f"The peer cannot be reached ({reason}).", hint=hint)
+        self.reason = reason
+        """Error name of protocol reference 02-hyperdht section 22."""
+
+
+class TimedOut(NetworkError):
+    """An answer did not come in time."""
+
+    code = "network.timeout"
+
+
+class RequestTimeout(TimedOut):
+    """A DHT node did not answer."""
+
+    code = "network.request_timeout"
+
+
+class RequestCancelled(NetworkError):
+    """A DHT request was cancelled because its owner went away."""
+
+    code = "network.request_cancelled"
+
+
+class PolicyDenied(IntercomError):
+    """The rules of the channel do not allow this."""
+
+    code = "policy.denied"
+
+
+class InviteRequired(PolicyDenied):
+    """The channel needs an invite and this peer has none that is valid."""
+
+    code = "policy.invite_required"
+    default_hint = "Ask a member to create an invite for your public key, then join with it."
+
+
+class WelcomeRequired(PolicyDenied):
+    """The channel needs the owner's welcome and it has not arrived or does not verify."""
+
+    code = "policy.welcome_required"
+    default_hint = "Ask the owner for the welcome, or configure the owner's key for this channel."
+
+
+class OwnerOnly(PolicyDenied):
+    """Only the owner may write in this channel."""
+
+    code = "policy.owner_only"
+
+
+class RateLimited(PolicyDenied):
+    """Too much was sent in too short a time."""
+
+    code = "policy.rate_limited"
+
+
+class MessageTooLarge(PolicyDenied):
+    """The message is larger than receivers accept."""
+
+    code = "policy.too_large"
+    default_hint = "Split it: receivers with default limits always drop more than 256,000 bytes."
+
+
+class InvalidChannel(PolicyDenied):
+    """The channel name is empty or not usable."""
+
+    code = "policy.invalid_channel"
+
+
+class InvalidInvite(PolicyDenied):
+    """The invite does not verify."""
+
+    code = "policy.invalid_invite"
+
+
+class InvalidWelcome(PolicyDenied):
+    """The welcome does not verify."""
+
+    code = "policy.invalid_welcome"
+
+
+class ChannelLimit(PolicyDenied):
+    """This peer is in as many channels as it allows itself."""
+
+    code = "policy.channel_limit"
+
+
+class WalletError(IntercomError):
+    """The wallet cannot be used."""
+
+    code = "wallet.error"
+
+
+class WalletLocked(WalletError):
+    """The wallet file needs a password."""
+
+    code = "wallet.locked"
+    default_hint = "Give the password of keypair.json with --keypair-password-file."
+
+
+class WalletCorrupt(WalletError):
+    """The wallet file does not decrypt or does not hold a key pair."""
+
+    code = "wallet.corrupt"
+
+
+class BadMnemonic(WalletError):
+    """The recovery words are not a valid mnemonic."""
+
+    code = "wallet.bad_mnemonic"
+
+
+class BridgeError(IntercomError):
+    """The bridge refuses a request."""
+
+    code = "bridge.error"
+
+
+class Unauthorized(BridgeError):
+    """Unauthorized."""
+
+    code = "bridge.unauthorized"
+
+
+class BadRequest(BridgeError):
+    """The request is not understood."""
+
+    code = "bridge.bad_request"
+
+
+class UnknownCommand(BridgeError):
+    """There is no such command."""
+
+    code = "bridge.unknown_command"
+
+
+class CliDisabled(BridgeError):
+    """CLI over WS is disabled."""
+
+    code = "bridge.cli_disabled"
+
+
+class BridgeMisconfigured(BridgeError):
+    """SC-Bridge requires --sc-bridge-token (auth is mandatory)."""
+
+    code = "bridge.misconfigured"

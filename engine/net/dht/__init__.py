@@ -1,0 +1,1 @@
+"""The DHT node and what it does: queries, announces, connections."""

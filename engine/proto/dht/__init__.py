@@ -1,0 +1,1 @@
+"""dht-rpc and HyperDHT (protocol reference 02-hyperdht)."""

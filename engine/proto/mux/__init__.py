@@ -1,0 +1,1 @@
+"""Protomux: named channels over one stream (protocol reference 04-protomux)."""

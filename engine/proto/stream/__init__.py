@@ -1,0 +1,1 @@
+"""Secret stream: authenticated, encrypted frames (protocol reference 03-secure-stream)."""

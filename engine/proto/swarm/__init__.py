@@ -1,0 +1,1 @@
+"""Hyperswarm policy: which peers to dial, when, and which connection survives (05-hyperswarm)."""

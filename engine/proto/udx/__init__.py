@@ -1,0 +1,1 @@
+"""UDX: reliable streams over UDP (protocol reference 01-udx)."""

@@ -1,0 +1,1 @@
+"""What a peer does for its user on top of the network."""

@@ -1,0 +1,1 @@
+"""Sidechannels: ephemeral messaging over topics (protocol reference 06-sidechannel)."""

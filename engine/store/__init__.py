@@ -1,0 +1,1 @@
+"""Files of a peer: atomic, private, locked."""

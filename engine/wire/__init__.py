@@ -1,0 +1,1 @@
+"""Pure encodings: bytes and text in, values out."""
