@@ -1,7 +1,8 @@
 """The error tree of the engine.
 
 Every error that can reach a user or a bridge client is an :class:`IntercomError`: ``str()`` says what happened and
-why, :attr:`~IntercomError.hint` says what to do next, and :attr:`~IntercomError.code` is stable, so programs can match it.
+why, :attr:`~IntercomError.hint` says what to do next, and :attr:`~IntercomError.code` is stable, so that programs can
+match it.
 
     IntercomError
       ConfigError       UnknownKey, InvalidValue
