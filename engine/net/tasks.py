@@ -1,7 +1,8 @@
 """Ownership of asyncio tasks.
 
 Every task belongs to one :class:`TaskScope`. A scope that closes cancels and awaits all its tasks, so nothing
-outlives its owner, and an unexpected exception is reported once instead of vanishing. ``asyncio.create_task`` is banned elsewhere.
+outlives its owner, and an unexpected exception is reported once instead of vanishing. ``asyncio.create_task`` is
+banned elsewhere.
 """
 
 from __future__ import annotations
