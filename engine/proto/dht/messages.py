@@ -2,8 +2,8 @@
 
 Theory of operation: a datagram starts with its type (low nibble version 3, high nibble 0 request or 1 reply) and a flag
 byte that says which optional fields follow. Decoding is total: everything that is not a complete packet of version 3
-raises :class:`~engine.errors.DecodeError`; trailing bytes are ignored. A peer may send any id, token or closer nodes; ids
-are validated by the caller, which knows the source address.
+raises :class:`~engine.errors.DecodeError`; trailing bytes are ignored. A peer may send any id, token or closer nodes;
+ids are validated by the caller, which knows the source address.
 
 Protocol reference: 02-hyperdht section 3. Flag bytes of 0xfd and more would be multi-byte numbers; no sender produces
 them and they are refused.

@@ -2,8 +2,8 @@
 
 Theory of operation: a token is a keyed hash of the requester's host, so the issuer stores nothing per host. Two secrets
 are valid at any time; new tokens use the newer one. :meth:`TokenIssuer.drain` is called every 750 ms and rotates the
-secrets every ten calls, so a token lives 7.5 to 15 seconds. A peer may send any token; only equality with one of the two
-expected values counts, compared in constant time.
+secrets every ten calls, so a token lives 7.5 to 15 seconds. A peer may send any token; only equality with one of the
+two expected values counts, compared in constant time.
 
 Protocol reference: 02-hyperdht section 5.
 """
