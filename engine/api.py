@@ -216,7 +216,10 @@ class EngineAPI(Protocol):
         """The bridge."""
 
     def events(self, *kinds: type[Event], limit: int = 1000) -> Subscription:
-        """Subscribe to events; no kinds = all. Above ``limit`` waiting events one :class:`~engine.events.Gap` stands in."""
+        """Subscribe to events; no kinds = all.
+
+        Above ``limit`` waiting events one :class:`~engine.events.Gap` stands for those left out.
+        """
 
     async def execute(self, line: str, *, admin: bool = True) -> CommandResult:
         """Run one command line such as ``/sc_join --channel "x"``."""

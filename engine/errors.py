@@ -5,6 +5,7 @@ why, :attr:`~IntercomError.hint` says what to do next, and :attr:`~IntercomError
 match it.
 
     IntercomError
+      NotReady
       ConfigError       UnknownKey, InvalidValue
       StoreError        StoreLocked, StoreUnwritable, StoreCorrupt
       ProtocolError     LocalProtocolError, RemoteProtocolError (DecodeError, HandshakeFailed, FrameTooLarge)
@@ -33,6 +34,13 @@ class IntercomError(Exception):
         summary = (type(self).__doc__ or "").strip().splitlines()[0]
         super().__init__(facts or summary)
         self.hint = self.default_hint if hint is None else hint
+
+
+class NotReady(IntercomError):
+    """Sidechannel not ready."""
+
+    code = "engine.not_ready"
+    default_hint = "The peer is still starting; try again in a moment."
 
 
 class ConfigError(IntercomError):

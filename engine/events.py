@@ -1,7 +1,7 @@
 """Facts the engine publishes, in the past tense.
 
-Each is one frozen dataclass. Front ends subscribe by class (``engine.events(MessageReceived, ...)``); every subscriber has
-its own bounded queue, so a slow one cannot slow the network: when it falls behind, it gets one :class:`Gap`.
+Each is one frozen dataclass. Front ends subscribe by class (``engine.events(MessageReceived, ...)``); every subscriber
+has its own bounded queue, so a slow one cannot slow the network: when it falls behind, it gets one :class:`Gap`.
 """
 
 from __future__ import annotations

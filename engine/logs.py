@@ -1,0 +1,113 @@
+"""Logging: a rotating file and a ring in memory; never the screen, never a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+from collections import deque
+from pathlib import Path
+
+from engine.errors import StoreUnwritable
+
+RING_RECORDS = 2_000
+"""Records the activity pane can show."""
+
+_MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+class KeyValueFormatter(logging.Formatter):
+    """``time level logger message`` on one line; line ends inside a record are made visible."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of text."""
+        text = super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        return f"{stamp} {record.levelname.lower()} {record.name} {text}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        return json.dumps(
+            {
+                "ts": round(record.created, 3),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "message": super().format(record),
+            }
+        )
+
+
+class RingHandler(logging.Handler):
+    """Keeps the newest records for the activity pane."""
+
+    def __init__(self, size: int = RING_RECORDS) -> None:
+        super().__init__()
+        self.records: deque[logging.LogRecord] = deque(maxlen=size)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+class SecretFilter(logging.Filter):
+    """Replaces known secrets in every record, whatever wrote them."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._secrets = [secret for secret in secrets if len(secret) >= 4]
+
+    def add(self, secret: str) -> None:
+        """Hide one more text from now on."""
+        if len(secret) >= 4:
+            self._secrets.append(secret)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Hide secrets; every record passes."""
+        text = record.getMessage()
+        hidden = text
+        for secret in self._secrets:
+            hidden = hidden.replace(secret, "***")
+        if hidden != text:
+            record.msg, record.args = hidden, ()
+        return True
+
+
+def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool) -> tuple[RingHandler, SecretFilter]:
+    """Install the handlers on the root logger.
+
+    Args:
+        path: log file, rotated at 4 MiB; None = no file.
+        level: least serious record kept.
+        as_json: JSON lines in the file.
+        stderr: also to standard error (headless only; the screen belongs to the app).
+
+    Raises:
+        StoreUnwritable: the file cannot be opened.
+    """
+    ring, secrets = RingHandler(), SecretFilter()
+    handlers: list[logging.Handler] = [ring]
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handlers.append(logging.handlers.RotatingFileHandler(path, maxBytes=_MAX_FILE_BYTES, backupCount=3))
+            path.chmod(0o600)
+        except OSError as error:
+            raise StoreUnwritable(f"The log file {path} cannot be written: {error.strerror}.") from error
+    if stderr:
+        handlers.append(logging.StreamHandler())
+    formatter: logging.Formatter = JsonFormatter() if as_json else KeyValueFormatter()
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level.upper())
+    for handler in handlers:
+        handler.addFilter(secrets)
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
+    return ring, secrets
