@@ -1,8 +1,8 @@
 """Which IPv4 addresses a connection attempt may use, and which local one fits best.
 
-Peers tell each other their interface addresses inside the encrypted handshake. *Private* addresses only mean something
-inside one network, *reserved* ones nowhere; *bogon* is either. A peer may claim any address, so nothing here is trusted:
-the result only selects where to send a ping or the first stream packet.
+Peers tell each other their interface addresses inside the encrypted handshake. *Private* addresses only mean
+something inside one network, *reserved* ones nowhere; *bogon* is either. A peer may claim any address, so nothing
+here is trusted: the result only selects where to send a ping or the first stream packet.
 
 Protocol reference: 02-hyperdht section 15.
 """

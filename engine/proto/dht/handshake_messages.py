@@ -1,7 +1,7 @@
 """Values of PEER_HANDSHAKE and PEER_HOLEPUNCH, the two commands that DHT nodes relay between peers.
 
-The outer value is what relays read and rewrite; the Noise message or the sealed payload inside only means something to the
-two peers. ``mode`` says which leg of the way the message is on.
+The outer value is what relays read and rewrite; the Noise message or the sealed payload inside only means something
+to the two peers. ``mode`` says which leg of the way the message is on.
 
 Protocol reference: 02-hyperdht section 13.
 """

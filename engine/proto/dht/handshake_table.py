@@ -1,17 +1,17 @@
 """The handshakes a server has answered or is about to answer.
 
-Theory of operation. One client sends the same Noise message through two relays and retransmits it; all copies get the same
-answer, so a handshake is found by the bytes of its message. It also has a *slot*, the small number that holepunch messages
-name. States:
+Theory of operation. One client sends the same Noise message through two relays and retransmits it; all copies get the
+same answer, so a handshake is found by the bytes of its message. It also has a *slot*, the small number that
+holepunch messages name. States:
 
     pending --connected, aborted--> settled --10 s--> forgotten
        \\--10 s without a connection, or the table is full--> forgotten
 
 A handshake that is busy punching is *held*: it stays pending, but the punching schedule limits it instead of the 10 s.
 
-What a peer may do wrong: open handshakes without end. At most ``max_pending`` are half-open; the oldest one gives way.
-Settled ones only keep the answer and are limited by ``max_settled``. Messages that were refused are remembered in a bounded
-list, so that their copies cost nothing.
+What a peer may do wrong: open handshakes without end. At most ``max_pending`` are half-open; the oldest one gives
+way. Settled ones only keep the answer and are limited by ``max_settled``. Messages that were refused are remembered
+in a bounded list, so that their copies cost nothing.
 
 Protocol reference: 02-hyperdht section 16.
 """

@@ -1,21 +1,21 @@
 """Opening a path between two sockets that are both behind a NAT.
 
-Theory of operation. Both peers exchange their NAT class and public addresses through relays, then both send single ``00``
-bytes so that each NAT sees an outgoing packet first. :class:`Puncher` is one side of it:
+Theory of operation. Both peers exchange their NAT class and public addresses through relays, then both send single
+``00`` bytes so that each NAT sees an outgoing packet first. :class:`Puncher` is one side of it:
 
     waiting --start--> punching --probe received (initiator)--> connected
        \\                  \\--schedule used up--> exhausted
         \\--probe received (initiator)--> connected
 
-Schedules, by own and remote class: CONSISTENT to CONSISTENT every second to the told addresses; CONSISTENT to RANDOM one random
-port every 20 ms; RANDOM to CONSISTENT 256 sockets that take turns every 20 ms; RANDOM to RANDOM is hopeless. Sockets are
-numbered: slot 0 is the main one, the shell opens the others when :meth:`Puncher.start` asks for them. The responder answers
-every probe and never connects by itself: it waits for the first stream packet.
+Schedules, by own and remote class: CONSISTENT to CONSISTENT every second to the told addresses; CONSISTENT to RANDOM
+one random port every 20 ms; RANDOM to CONSISTENT 256 sockets that take turns every 20 ms; RANDOM to RANDOM is
+hopeless. Sockets are numbered: slot 0 is the main one, the shell opens the others when :meth:`Puncher.start` asks for
+them. The responder answers every probe and never connects by itself: it waits for the first stream packet.
 
-What a peer may do wrong: anything it sends is authenticated one layer above, so the worst is a wasted schedule. A third party
-that guesses a socket can send the winning byte; the stream then simply does not come up. Addresses of the peer are limited to
-:data:`MAX_REMOTE_ADDRESSES`, unverified ones are tried every fourth time only, and random schedules go only to a verified host,
-one at a time per node and 20 s apart (:class:`RandomPunchBudget`).
+What a peer may do wrong: anything it sends is authenticated one layer above, so the worst is a wasted schedule. A
+third party that guesses a socket can send the winning byte; the stream then simply does not come up. Addresses of the
+peer are limited to :data:`MAX_REMOTE_ADDRESSES`, unverified ones are tried every fourth time only, and random
+schedules go only to a verified host, one at a time per node and 20 s apart (:class:`RandomPunchBudget`).
 
 Protocol reference: 02-hyperdht section 18.
 """
@@ -202,8 +202,8 @@ class Puncher:
         """Begin to punch.
 
         Returns:
-            How many more sockets to open (each is reported with :meth:`socket_opened`, then :meth:`sockets_ready`); None if
-            punching is impossible.
+            How many more sockets to open (each is reported with :meth:`socket_opened`, then :meth:`sockets_ready`);
+            None if punching is impossible.
         """
         if self.punching or self.connected:
             return None

@@ -1,9 +1,9 @@
 """Which kind of NAT one socket is behind.
 
-Theory of operation. Several DHT nodes tell under which public address they see the socket. Equal answers mean a *consistent*
-mapping that a peer can be told about; all different ports mean a *random* one that has to be guessed. Each node counts once.
-The class is *settled* when it is known, when enough nodes answered, or when the sampling round gave up.
-While frozen, samples still count but the class and the addresses that a peer was told do not change.
+Theory of operation. Several DHT nodes tell under which public address they see the socket. Equal answers mean a
+*consistent* mapping that a peer can be told about; all different ports mean a *random* one that has to be guessed.
+Each node counts once. The class is *settled* when it is known, when enough nodes answered, or when the sampling round
+gave up. While frozen, samples still count but the class and the addresses that a peer was told do not change.
 
 What a peer may do wrong: nodes may lie about the address. One liar among four is outvoted; three make punching fail.
 
@@ -137,12 +137,11 @@ class NatClassifier:
 
 def _count(samples: list[_Sample], address: Address) -> None:
     """Count *address*; the list stays ordered by hits, an equal count keeps the earlier one in front."""
-    for index, sample in enumerate(samples):
-        if sample.address == address:
-            break
-    else:
+    index = next((index for index, sample in enumerate(samples) if sample.address == address), None)
+    if index is None:
         samples.append(_Sample(address))
         return
+    sample = samples[index]
     sample.hits += 1
     while index > 0 and samples[index - 1].hits < sample.hits:
         samples[index] = samples[index - 1]

@@ -1,12 +1,12 @@
 """What the two Noise messages of a connection carry.
 
-Theory of operation. The dialling side puts a :class:`NoisePayload` into handshake message 1 and the server answers with one
-in message 2: who listens where, which stream id to use, and how to punch if nothing is reachable. Fields are flagged, in a
-fixed order, and an empty list is encoded as absent.
+Theory of operation. The dialling side puts a :class:`NoisePayload` into handshake message 1 and the server answers
+with one in message 2: who listens where, which stream id to use, and how to punch if nothing is reachable. Fields are
+flagged, in a fixed order, and an empty list is encoded as absent.
 
-What a peer may do wrong: send another version (then only :attr:`NoisePayload.version` means anything, and the server answers
-error 2), leave out the stream (error 1), or send addresses that are not its own, which costs it the connection and nothing
-else. Everything that does not decode is :class:`~engine.errors.DecodeError`.
+What a peer may do wrong: send another version (then only :attr:`NoisePayload.version` means anything, and the server
+answers error 2), leave out the stream (error 1), or send addresses that are not its own, which costs it the
+connection and nothing else. Everything that does not decode is :class:`~engine.errors.DecodeError`.
 
 Protocol reference: 02-hyperdht section 14.
 """

@@ -1,7 +1,7 @@
 """The nodes a server is announced at, over the last three announce rounds.
 
-Nodes of the newest round are pinged and handed out; those of the round before that were not chosen again get an UNANNOUNCE;
-all three rounds count as own relays when an address token comes back through one of them.
+Nodes of the newest round are pinged and handed out; those of the round before that were not chosen again get an
+UNANNOUNCE; all three rounds count as own relays when an address token comes back through one of them.
 
 Protocol reference: 02-hyperdht section 17.
 """

@@ -1,12 +1,14 @@
 """How a node passes handshakes and holepunch messages between a client and a server.
 
 Theory of operation. Every node, ephemeral ones too, relays for keys it holds a forward entry of. A message passes
-client -> relay (-> second relay) -> server and back; each leg has its own :class:`~engine.proto.dht.handshake_messages.Mode`.
-The way back ends in an ordinary reply packet to the client's request, so the client only ever talks to the relay it asked.
-The functions here decide; they send nothing and keep nothing.
+client -> relay (-> second relay) -> server and back; each leg has its own
+:class:`~engine.proto.dht.handshake_messages.Mode`. The way back ends in an ordinary reply packet to the client's
+request, so the client only ever talks to the relay it asked. The functions here decide; they send nothing and keep
+nothing.
 
-What a peer may do wrong: omit fields, invent modes, name a receiver with port 0. Such messages are ignored with a reason.
-A relay can be made to send one datagram of about the same size to an address the sender names; that is part of the protocol.
+What a peer may do wrong: omit fields, invent modes, name a receiver with port 0. Such messages are ignored with a
+reason. A relay can be made to send one datagram of about the same size to an address the sender names; that is part
+of the protocol.
 
 Protocol reference: 02-hyperdht section 13.
 """
