@@ -20,7 +20,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 NOISE: dict[str, Any] = json.loads((VECTORS / "noise" / "noise.json").read_text())
 DHT_IK: dict[str, Any] = json.loads((VECTORS / "dht" / "noise-ik.json").read_text())
 PROLOGUE = bytes.fromhex(DHT_IK["prologue"])
-KINDS = {"IK": HandshakeIK, "XX": HandshakeXX}
+KINDS: dict[str, type[HandshakeIK] | type[HandshakeXX]] = {"IK": HandshakeIK, "XX": HandshakeXX}
 
 Handshake = HandshakeIK | HandshakeXX
 
