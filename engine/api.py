@@ -221,8 +221,8 @@ class EngineAPI(Protocol):
         Above ``limit`` waiting events one :class:`~engine.events.Gap` stands for those left out.
         """
 
-    async def execute(self, line: str, *, admin: bool = True) -> CommandResult:
-        """Run one command line such as ``/sc_join --channel "x"``."""
+    async def execute(self, line: str, *, admin: bool = True, human: bool = True) -> CommandResult:
+        """Run one command line such as ``/sc_join --channel "x"``; unknown commands get a suggestion for a human."""
 
     def info(self) -> dict[str, JsonValue]:
         """The bridge's ``info`` object (protocol reference 07-sc-bridge section 6)."""
