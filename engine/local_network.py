@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 LOCAL_HOST = "127.0.0.1"
 LOCAL_NODES = 5
-"""Nodes of an in-process network: enough for NAT classification (protocol reference 02-hyperdht section 26, trap 10)."""
+"""Nodes of an in-process network: enough for NAT classification (protocol reference 02-hyperdht section 26)."""
 TAKEOVER_S = 5.0
 """Pause between attempts to take over the port."""
 
@@ -57,9 +57,7 @@ class LocalNetwork:
 
     async def _try_start(self) -> bool:
         try:
-            self._nodes = await start_bootstrap_network(
-                self._network, LOCAL_HOST, self._port, LOCAL_NODES, self._scope
-            )
+            self._nodes = await start_bootstrap_network(self._network, LOCAL_HOST, self._port, LOCAL_NODES, self._scope)
         except BindFailed:
             return False
         _logger.info("local bootstrap network on %s:%d", LOCAL_HOST, self._port)

@@ -1,7 +1,7 @@
 """The sidechannel facade while the peer still starts.
 
-The screen is up before the identity is read and before the network exists. Until then the stored history can be read, and
-everything else says that the peer is starting.
+The screen is up before the identity is read and before the network exists. Until then the stored history can be read,
+and everything else says that the peer is starting.
 """
 
 from __future__ import annotations

@@ -1,0 +1,94 @@
+"""The run script of a peer and the commands with which others join its channels.
+
+Every command is one line with every value filled in and quoted for a POSIX shell: it can be copied as it stands.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.config.load import values_of
+from engine.config.schema import Option
+from engine.config.sections import OPTIONS, Config
+
+_PROGRAM = "intercom-tui"
+_OF_THE_JOINER = frozenset({"identity", "bridge", "ui", "log", "msb"})
+"""Sections that are the joiner's own business."""
+
+
+@dataclass(frozen=True)
+class Joiner:
+    """How one channel is joined by others."""
+
+    channel: str
+    command: str
+    note: str
+
+
+def flag_arguments(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """The flags for settings that differ from their defaults; secrets are left out."""
+    arguments: list[str] = []
+    for option in OPTIONS:
+        value = values.get(option.key, option.default)
+        if option.flags and not option.secret and value != defaults[option.key]:
+            arguments += [option.flags[0], flag_text(option, value)]
+    return arguments
+
+
+def flag_text(option: Option, value: Any) -> str:
+    """A setting's value as text for its flag."""
+    if option.kind == "bool":
+        return "1" if value else "0"
+    if option.kind == "list":
+        return ",".join(value)
+    if option.kind == "map":
+        return ",".join(f"{name}:{text}" for name, text in value.items())
+    return str(value)
+
+
+def start_command(config: Config, *, home: str, headless: bool) -> str:
+    """One line that starts this peer as it is configured."""
+    words = [_PROGRAM] + (["run"] if headless else [])
+    if home:
+        words += ["--home", home]
+    words += flag_arguments(values_of(config), values_of(Config()))
+    return shlex.join(words)
+
+
+def joiner_command(
+    config: Config, channel: str, *, welcome_b64: str | None = None, owner: str | None = None, headless: bool = True
+) -> str:
+    """One line with which somebody else joins a channel of this peer.
+
+    Args:
+        config: of this peer; what the joiner must share is taken from it.
+        channel: channel to join.
+        welcome_b64: the channel's welcome, if there is one.
+        owner: the channel's owner, public key hex, if there is one.
+        headless: ``run`` instead of the full-screen app.
+    """
+    shared = {key: value for key, value in values_of(config).items() if key.split(".")[0] == "network"}
+    shared["network.bind_host"], shared["network.bind_port"] = "", 0
+    shared["sidechannel.channels"] = (channel,)
+    if owner:
+        shared["sidechannel.owner"] = {channel: owner}
+    if welcome_b64:
+        shared["sidechannel.welcome"] = {channel: f"b64:{welcome_b64}"}
+    for name in ("pow", "pow_difficulty", "pow_entry", "pow_channels", "welcome_required"):
+        shared[f"sidechannel.{name}"] = getattr(config.sidechannel, name)
+    if channel in config.sidechannel.owner_write_channels or config.sidechannel.owner_write_only:
+        shared["sidechannel.owner_write_channels"] = (channel,)
+    words = [_PROGRAM] + (["run"] if headless else []) + flag_arguments(shared, values_of(Config()))
+    return shlex.join(words)
+
+
+def render_script(config: Config, *, home: str, joiners: Sequence[Joiner]) -> str:
+    """A shell script that starts this peer; the joiners' commands stand in it as comments."""
+    lines = ["#!/bin/sh", f"# Starts the peer {config.identity.peer_store_name}.", "set -eu", ""]
+    for joiner in joiners:
+        lines += [f"# To join {joiner.channel}: {joiner.note}", f"#   {joiner.command}", ""]
+    lines.append("exec " + start_command(config, home=home, headless=True) + ' "$@"')
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""Flags made from the settings schema, in the reference's syntax.
+
+``--name value``, ``--name=value`` and, for switches, ``--name`` alone are accepted on every command, before and after
+its name. Later ones win.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from engine.config.load import LoadedConfig, load_config, nearest_option
+from engine.config.schema import Option
+from engine.config.sections import OPTIONS
+from engine.paths import Paths, config_path, resolve_paths
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BOOLEAN_WORDS = frozenset({"1", "0", "true", "false", "yes", "no", "on", "off"})
+_SWITCHES = {flag for option in OPTIONS if option.kind == "bool" for flag in option.flags}
+_STORE_NAME = "identity.peer_store_name"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the user asked for: settings, where they came from, and where the files are."""
+
+    loaded: LoadedConfig
+    paths: Paths
+    home: str
+    flags: Mapping[str, str]
+    """Option key to the text given on the command line."""
+
+
+def normalise(argv: Sequence[str]) -> list[str]:
+    """Give every switch its value: ``--local run`` becomes ``--local=true run``, ``--pow 0`` becomes ``--pow=0``."""
+    result: list[str] = []
+    words = iter(range(len(argv)))
+    for index in words:
+        word = argv[index]
+        if word in _SWITCHES:
+            following = argv[index + 1].lower() if index + 1 < len(argv) else ""
+            if following in _BOOLEAN_WORDS:
+                result.append(f"{word}={following}")
+                next(words, None)
+            else:
+                result.append(f"{word}=true")
+        else:
+            result.append(word)
+    return result
+
+
+def settings_options(function: F) -> F:
+    """Add a flag for every setting, and ``--home``, to a command."""
+    for option in reversed(OPTIONS):
+        if option.flags:
+            function = _click_option(option)(function)
+    return click.option("--home", default="", metavar="DIR", help="Keep all files of this peer in one directory.")(
+        function
+    )
+
+
+def _click_option(option: Option) -> Callable[[F], F]:
+    name = "setting:" + option.key
+    default = "***" if option.secret else _shown(option.default)
+    return click.option(
+        *option.flags,
+        name.replace(":", "__").replace(".", "__"),
+        default=None,
+        metavar=option.kind.upper(),
+        help=f"{option.help}  [default: {default}]",
+        multiple=True,
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, tuple):
+        return ",".join(value) or "none"
+    return str(value) if value not in ("", {}) else "none"
+
+
+def given_settings(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Option key to text, for the flags that were given; the last one wins."""
+    given: dict[str, str] = {}
+    for name, values in arguments.items():
+        if name.startswith("setting__") and values:
+            _, section, field = name.split("__", 2)
+            given[f"{section}.{field}"] = values[-1]
+    return given
+
+
+def invocation(context: click.Context, arguments: Mapping[str, Any], *, label: str = "") -> Invocation:
+    """Merge the group's flags with the command's and load the configuration.
+
+    Args:
+        context: of the command.
+        arguments: of the command.
+        label: store label given as a first word; a flag wins over it.
+
+    Raises:
+        ConfigError: a source is not usable.
+    """
+    parent = context.parent.params if context.parent is not None else {}
+    flags = {**given_settings(parent), **given_settings(arguments)}
+    if label:
+        flags.setdefault(_STORE_NAME, label)
+    home = arguments.get("home") or parent.get("home") or os.environ.get("INTERCOM_HOME", "")
+    store_name = flags.get(_STORE_NAME) or os.environ.get("PEER_STORE_NAME", "") or "peer"
+    loaded = load_config(config_path(home, store_name), os.environ, flags)
+    return Invocation(loaded, resolve_paths(home, loaded.config), home, flags)
+
+
+def reload(call: Invocation) -> Invocation:
+    """The same invocation after the configuration file was written."""
+    loaded = load_config(call.paths.config_file, os.environ, call.flags)
+    return Invocation(loaded, resolve_paths(call.home, loaded.config), call.home, call.flags)
+
+
+def explain_unknown_flag(error: click.NoSuchOption) -> str:
+    """The error text for a flag that does not exist, with the nearest one that does."""
+    near = nearest_option(error.option_name)
+    hint = f" Did you mean {near.flags[0]}?" if near is not None and near.flags else ""
+    return f"There is no flag {error.option_name}.{hint}"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreUnwritable
+from engine.logs import setup_logging
+
+
+@pytest.fixture(autouse=True)
+def _restore_root_logger() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    for handler in handlers:
+        root.removeHandler(handler)
+    yield
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+
+
+def test_records_go_to_a_private_file_and_to_the_ring(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "intercom.log"
+    ring, _ = setup_logging(path, level="info", as_json=False, stderr=False)
+    logging.getLogger("engine.test").info("hello %s", "there")
+    assert "info engine.test hello there" in path.read_text()
+    assert [record.getMessage() for record in ring.records] == ["hello there"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_written_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    setup_logging(tmp_path / "log", level="debug", as_json=False, stderr=False)
+    logging.getLogger("engine.test").error("loud")
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_secrets_never_reach_a_handler(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    ring, secrets = setup_logging(path, level="info", as_json=False, stderr=False)
+    secrets.add("t0ken-of-power")
+    logging.getLogger("engine.test").info("token is %s", "t0ken-of-power")
+    assert "t0ken-of-power" not in path.read_text()
+    assert ring.records[0].getMessage() == "token is ***"
+
+
+def test_a_record_cannot_fake_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    setup_logging(path, level="info", as_json=False, stderr=False)
+    logging.getLogger("engine.test").info("a\nb\r\nc")
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_json_records_are_one_object_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    setup_logging(path, level="info", as_json=True, stderr=False)
+    logging.getLogger("engine.test").warning("x")
+    record = json.loads(path.read_text())
+    assert (record["level"], record["logger"], record["message"]) == ("warning", "engine.test", "x")
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnwritable, match="file"):
+        setup_logging(tmp_path / "file" / "log", level="info", as_json=False, stderr=False)
