@@ -1,0 +1,105 @@
+"""When one topic is announced and looked up again.
+
+Theory of operation. A full refresh (announce, or lookup for a client) runs every ten to twelve minutes. Two peers that
+start at the same moment can miss each other in their first queries and would then wait for those minutes; so while a
+topic has no peers at all, a few quick lookups run first, ever further apart. They start over when the topic loses a
+connected peer. Quick lookups store nothing and start at the nodes the last query found, so they cost few packets.
+
+A timer that fires far too late means the machine slept: the network is probably not back yet, and every sleeper woke at
+the same time, so the refresh is spread over two minutes.
+
+Protocol reference: 05-hyperswarm section 3; the quick lookups are local policy.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from engine.proto.swarm.peer import Random
+
+REFRESH_S: Final = 600.0
+REFRESH_JITTER_S: Final = 120.0
+LATE_S: Final = 30.0
+"""A timer this late is taken for a machine that slept."""
+
+QUICK_LOOKUPS_S: Final = (2.0, 5.0, 15.0, 45.0, 120.0)
+"""Pauses before the quick lookups of a topic without peers."""
+_QUICK_JITTER: Final = 0.3
+_RECHECK_S: Final = 5.0
+
+
+class Company(Enum):
+    """Whether a topic has peers."""
+
+    ALONE = "alone"
+    """None is known."""
+    TRYING = "trying"
+    """Some are known; none is connected."""
+    CONNECTED = "connected"
+
+
+class Due(Enum):
+    """What a topic should do now."""
+
+    NOTHING = "nothing"
+    REFRESH = "refresh"
+    QUICK_LOOKUP = "quick lookup"
+
+
+class RefreshSchedule:
+    """The timers of one topic. Times are monotonic seconds.
+
+    Args:
+        random: uniform in [0, 1).
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._refresh_at: float | None = None
+        self._quick_at: float | None = None
+        self._quick_index = 0
+
+    @property
+    def next_timer(self) -> float | None:
+        """When :meth:`due` should be asked next."""
+        times = [at for at in (self._refresh_at, self._quick_at) if at is not None]
+        return min(times, default=None)
+
+    def refreshed(self, now: float) -> None:
+        """A full refresh has ended, well or not."""
+        self._refresh_at = now + REFRESH_S + REFRESH_JITTER_S * self._random()
+        if self._quick_at is None:
+            self._plan_quick(now)
+
+    def lost_peer(self, now: float) -> None:
+        """A connection has ended: look again soon if the topic has no other peer."""
+        self._quick_index = 0
+        self._plan_quick(now)
+
+    def cancel(self) -> None:
+        """Stop all timers; a refresh is about to run or the topic is left."""
+        self._refresh_at = None
+        self._quick_at = None
+
+    def due(self, now: float, company: Company) -> Due:
+        """What is to be done now. Quick lookups wait while known peers are tried and end once one is connected."""
+        if self._refresh_at is not None and now >= self._refresh_at:
+            if now <= self._refresh_at + LATE_S:
+                self.cancel()
+                return Due.REFRESH
+            self._refresh_at = now + REFRESH_JITTER_S * self._random()
+        if self._quick_at is not None and now >= self._quick_at:
+            self._quick_at = None
+            if company is Company.TRYING:
+                self._quick_at = now + _RECHECK_S
+            elif company is Company.ALONE:
+                self._plan_quick(now)
+                return Due.QUICK_LOOKUP
+        return Due.NOTHING
+
+    def _plan_quick(self, now: float) -> None:
+        if self._quick_index < len(QUICK_LOOKUPS_S):
+            pause = QUICK_LOOKUPS_S[self._quick_index]
+            self._quick_at = now + pause * (1 + _QUICK_JITTER * self._random())
+            self._quick_index += 1
