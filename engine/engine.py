@@ -312,9 +312,9 @@ class Engine:
         """Subscribe to events; see :meth:`engine.api.EngineAPI.events`."""
         return self._bus.subscribe(*kinds, limit=limit)
 
-    async def execute(self, line: str, *, admin: bool = True) -> CommandResult:
-        """Run one command line such as ``/sc_join --channel "x"``."""
-        return await execute(self, line, admin=admin)
+    async def execute(self, line: str, *, admin: bool = True, human: bool = True) -> CommandResult:
+        """Run one command line such as ``/sc_join --channel "x"``; see :meth:`engine.api.EngineAPI.execute`."""
+        return await execute(self, line, admin=admin, human=human)
 
     def info(self) -> dict[str, JsonValue]:
         """The bridge's ``info`` object (protocol reference 07-sc-bridge section 6)."""

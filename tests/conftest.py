@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.published import PublishedDocuments
+
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 
@@ -49,3 +51,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("SIDECHANNEL", "SC_BRIDGE", "PEER_", "MSB_", "SUBNET_", "DHT_", "INTERCOM_")):
             monkeypatch.delenv(name)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the run write the documents it measures."""
+    config.pluginmanager.register(PublishedDocuments())

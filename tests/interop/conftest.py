@@ -27,7 +27,7 @@ class JsPeer:
         self.process = process
         self.script = script
         self._errors: list[str] = []
-        self._drain = asyncio.get_running_loop().create_task(self._collect_errors())  # noqa: TID251
+        self._drain = asyncio.get_running_loop().create_task(self._collect_errors())
 
     async def read_json(self, timeout_s: float = 30.0) -> Any:
         """The next JSON line of the script.
@@ -120,14 +120,29 @@ class JsStack:
 @pytest.fixture(params=STACKS)
 async def js_stack(request: pytest.FixtureRequest) -> AsyncIterator[JsStack]:
     """Both sets of npm packages, one test run each."""
+    _publish(request, request.param)
     stack = JsStack(request.param)
     yield stack
     await stack.close()
 
 
 @pytest.fixture
-async def pinned_stack() -> AsyncIterator[JsStack]:
+async def pinned_stack(request: pytest.FixtureRequest) -> AsyncIterator[JsStack]:
     """The reference's own versions only."""
+    _publish(request, "pinned")
     stack = JsStack("pinned")
     yield stack
     await stack.close()
+
+
+def _publish(request: pytest.FixtureRequest, column: str) -> None:
+    """One row of the interop matrix: the first line of the test's docstring, else its name, and its parameters."""
+    node = request.node
+    title = (node.function.__doc__ or node.originalname.removeprefix("test_").replace("_", " ")).strip()
+    parameters = (
+        [str(value) for name, value in node.callspec.params.items() if name != "js_stack"]
+        if hasattr(node, "callspec")
+        else []
+    )
+    row = title.splitlines()[0].rstrip(".") + (f" ({', '.join(parameters)})" if parameters else "")
+    node.user_properties.append(("interop", [row, column]))
