@@ -41,15 +41,13 @@ class Udx:
 
     Args:
         random_bytes: source of stream ids.
-        clock: monotonic seconds; finer than the loop's own, which may tick in milliseconds.
     """
 
-    def __init__(
-        self, *, random_bytes: Callable[[int], bytes] = os.urandom, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self.drops: Counter[str] = Counter()
         """Ignored packets by reason."""
-        self.clock = clock
+        self.clock: Callable[[], float] = time.monotonic
+        """Seconds; the clock of the loop in which the first stream was created."""
         self._random_bytes = random_bytes
         self._streams: dict[int, UdxConnection] = {}
         self._lingering = ClosedStreams()
@@ -71,6 +69,8 @@ class Udx:
         """
         if self._closed or len(self._streams) >= MAX_STREAMS:
             raise LocalProtocolError("No stream can be created: the node is closed or has too many.")
+        if not self._streams:
+            self.clock = loop_clock(asyncio.get_running_loop())
         while True:
             local_id = int.from_bytes(self._random_bytes(4), "little")
             if local_id not in self._streams and local_id not in self._lingering:
@@ -156,3 +156,8 @@ class Udx:
             route, packet = answer
             send_burst(route, [packet])
         return True
+
+
+def loop_clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The clock of a loop: the machine's monotonic clock, which some loops read in milliseconds, or a virtual one."""
+    return time.monotonic if abs(loop.time() - time.monotonic()) < 1.0 else loop.time
