@@ -1,0 +1,1 @@
+"""Speed and memory, measured on loopback; ratios against the npm packages in the same run."""

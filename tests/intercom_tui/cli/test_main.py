@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.store.lock import StoreLock
+from intercom_tui.cli import main as cli_main
+
+
+def run(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    place = [] if home is None else ["--home", str(home)]
+    return subprocess.run(
+        [sys.executable, "-m", "intercom_tui", *words, *place], capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+def test_version_is_printed() -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, "intercom-tui, version 0.1.0\n")
+
+
+def test_help_lists_the_commands_and_the_reference_flags() -> None:
+    text = run("--help").stdout
+    for word in ("run", "dht", "script", "doctor", "config", "--peer-store-name", "--sidechannel-pow-difficulty"):
+        assert word in text
+
+
+def test_an_unknown_flag_suggests_the_nearest(tmp_path: Path) -> None:
+    result = run("run", "--sidechanel-pow", "1", home=tmp_path)
+    assert result.returncode == cli_main.EXIT_USAGE
+    assert "--sidechannel-pow" in result.stderr
+
+
+def test_a_wrong_value_is_a_config_error(tmp_path: Path) -> None:
+    result = run("run", "--sidechannel-pow-difficulty", "12x", home=tmp_path)
+    assert result.returncode == cli_main.EXIT_CONFIG
+    assert "--sidechannel-pow-difficulty" in result.stderr
+    assert not (tmp_path / "stores").exists()
+
+
+def test_the_app_needs_a_terminal(tmp_path: Path) -> None:
+    result = run(home=tmp_path)
+    assert result.returncode == cli_main.EXIT_USAGE
+    assert "intercom-tui run" in result.stderr
+
+
+def test_a_locked_store_names_its_owner(tmp_path: Path) -> None:
+    with StoreLock(tmp_path / "stores" / "peer" / "intercom.lock"):
+        result = run("run", "--local", home=tmp_path)
+    assert result.returncode == cli_main.EXIT_LOCKED
+    assert "in use by process" in result.stderr
+
+
+def test_a_home_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("run", "--local", home=tmp_path / "file")
+    assert result.returncode == cli_main.EXIT_ERROR
+    assert "file" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_settings_are_shown_with_their_origin_and_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIDECHANNEL_RELAY_TTL", "5")
+    result = run("config", "show", "--origin", "--sc-bridge-token", "s3cret", home=tmp_path)
+    assert "sidechannel.relay_ttl = 5  (SIDECHANNEL_RELAY_TTL)" in result.stdout
+    assert "bridge.token = ***  (--sc-bridge-token)" in result.stdout
+    assert "s3cret" not in result.stdout
+
+
+def test_init_writes_the_given_settings(tmp_path: Path) -> None:
+    assert run("config", "init", "--sidechannel-relay-ttl", "2", home=tmp_path).returncode == 0
+    assert "sidechannel.relay_ttl = 2  (file)" in run("config", "show", "--origin", home=tmp_path).stdout
