@@ -1,46 +1,65 @@
-"""A DHT node (skeleton; bodies follow)."""
+"""A DHT node.
+
+Theory of operation: two UDP sockets carry RPC packets, stream packets and probes. Own requests leave from the client
+socket while the node believes to be behind a firewall, else from the server socket. :class:`DhtNode` wires the parts
+together: :class:`~engine.net.dht.rpc_endpoint.RpcEndpoint` (packets), :class:`~engine.proto.dht.neighbours.Neighbours`
+(whom we know), :class:`~engine.net.dht.bootstrap.Bootstrap` (getting online),
+:class:`~engine.net.dht.reachability.Reachability` (firewall, persistence),
+:class:`~engine.net.dht.maintenance.Maintenance` (ticks) and :class:`~engine.proto.dht.persistent.Storage` (for others).
+
+Roles, all with this class: bootstrap node (``public_address``), ephemeral client, adaptive node, persistent node.
+Protocol reference: 02-hyperdht sections 1 to 12 and 23.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from engine.clock import Clock, SystemClock
-from engine.net.dht.config import DhtConfig, NodeState
+from engine.errors import LocalProtocolError, RequestCancelled, RequestTimeout
+from engine.net.dht.bootstrap import Bootstrap
+from engine.net.dht.bootstrap_list import BootstrapList
+from engine.net.dht.config import DhtConfig, NodeState, Phase
+from engine.net.dht.internal_commands import InternalCommands
+from engine.net.dht.maintenance import Hooks, Maintenance
 from engine.net.dht.messages import IncomingRequest, Reply
-from engine.net.dht.query_run import QueryRun
+from engine.net.dht.query_run import Commit, QueryPlan, QueryRun
+from engine.net.dht.reachability import Reachability
+from engine.net.dht.rpc_endpoint import RpcEndpoint
+from engine.net.dht.sockets import bind_server_socket
 from engine.net.tasks import TaskScope
 from engine.net.udp import UdpNetwork, UdpSocket
 from engine.net.udx import Udx
+from engine.proto.dht.budget import ReplyBudget
+from engine.proto.dht.commands import ErrorNumber, Internal
 from engine.proto.dht.forwards import ForwardTable
+from engine.proto.dht.neighbours import Neighbours
+from engine.proto.dht.persistent import Drop, Storage, StorageRequest
+from engine.proto.dht.query import BACKGROUND_CONCURRENCY, CONCURRENCY, Query
 from engine.proto.dht.routing_table import RoutingTable
+from engine.proto.dht.rpc import Failure
 from engine.wire.compact import Address
+
+_BUSY_REQUESTS = 3
 
 
 class DhtNode:
-    """One node of the DHT: two UDP sockets, a routing table and, when persistent, storage."""
+    """One node of the DHT. Create it inside a running event loop.
 
-    udx: Udx
-    """Streams over all sockets of this node."""
-    table: RoutingTable
-    """Known persistent nodes."""
-    forwards: ForwardTable
-    """``get(target) -> Forward(relay_address, record, server) | None``; ``pin(target, record, server)`` and ``unpin(target)`` for local servers."""
-    server_socket: UdpSocket
-    client_socket: UdpSocket
-    firewalled: bool
-    ephemeral: bool
-    bootstrapped: bool
-    state: NodeState
-    drops: Counter[str]
-    """Datagrams that were not answered or not used, by reason."""
-    on_socket_probe: Callable[[UdpSocket, Address], None]
-    """Called for each 1-byte datagram."""
-    on_network_change: list[Callable[[], None]]
-    """Called when interface addresses changed or the machine woke up."""
-    on_state: list[Callable[[NodeState], None]]
-    """Called after each change of :attr:`state`."""
+    Args:
+        network: where sockets come from.
+        config: role and addresses.
+        scope: owner of this node's tasks; closing the node does not close it.
+        random_bytes: entropy.
+        clock: wall clock for time stamps in records.
+
+    Raises:
+        InvalidValue: a bootstrap entry is malformed.
+    """
 
     def __init__(
         self,
@@ -50,43 +69,181 @@ class DhtNode:
         *,
         random_bytes: Callable[[int], bytes] = os.urandom,
         clock: Clock | None = None,
-    ) -> None: ...
+    ) -> None:
+        self.config = config
+        """Role and addresses."""
+        self.udx = Udx(random_bytes=random_bytes)
+        """Streams over all sockets of this node."""
+        self.server_socket: UdpSocket
+        """Socket with the well-known port."""
+        self.client_socket: UdpSocket
+        """Socket of own requests while firewalled."""
+        self.storage: Storage | None = None
+        """What is kept for others, once persistent."""
+        self.on_socket_probe: Callable[[UdpSocket, Address], None] = lambda socket, source: None
+        """Called for each 1-byte datagram."""
+        self.on_network_change: list[Callable[[], None]] = []
+        """Called when interface addresses changed, the machine woke up, or the node is back online."""
+        self.on_state: list[Callable[[NodeState], None]] = []
+        """Called after each change of :attr:`state`."""
+        self._network = network
+        self._scope = scope.child("dht")
+        self._random_bytes = random_bytes
+        self._clock = clock or SystemClock()
+        self._loop = asyncio.get_running_loop()
+        self.forwards = ForwardTable(self._loop.time())
+        """Announced keys with their relays, and keys served here (``get``, ``pin``, ``unpin``)."""
+        self._entries = BootstrapList(config.bootstrap)
+        self._neighbours = Neighbours(random_bytes(32), random_bytes, len(self._entries))
+        self._rpc = RpcEndpoint(
+            self.udx,
+            ReplyBudget(config.reply_bytes_per_s, config.reply_burst_bytes),
+            random_bytes,
+            on_request=self._on_request,
+            on_reply=self._on_reply,
+            closest=self._closest,
+        )
+        self._rpc.on_probe = lambda socket, source: self.on_socket_probe(socket, source)
+        self._internal = InternalCommands(self._rpc.drops, self._on_down_hint)
+        self._handlers: dict[int, Callable[[IncomingRequest], None]] = {}
+        self._reachability = Reachability(
+            self._neighbours,
+            firewalled=config.firewalled is not False,
+            ping_nat=self._ping_nat,
+            fallback_nodes=self._entries.addresses,
+            on_change=self._on_reachability,
+        )
+        self._maintenance = Maintenance(
+            self._rpc, self._neighbours, lambda: self.socket, network.interface_addresses, self._hooks()
+        )
+        self._bootstrap = Bootstrap(
+            self._entries,
+            known=lambda: len(self.table),
+            query=self._bootstrap_query,
+            settle=self._settle,
+            on_first_reply=self._probe_firewall,
+            report=self._report,
+        )
+        self._reached = False
+        self._destroyed = False
+        self._state = NodeState("binding", self._loop.time(), 0, 0, None)
+
+    @property
+    def table(self) -> RoutingTable:
+        """Known persistent nodes."""
+        return self._neighbours.table
 
     @property
     def socket(self) -> UdpSocket:
         """Socket of own requests: the client socket while firewalled, else the server socket."""
-        raise NotImplementedError
+        return self.client_socket if self.firewalled else self.server_socket
 
     @property
     def host(self) -> str | None:
         """Own public host as others see it, None while unknown."""
-        raise NotImplementedError
+        return self._neighbours.nat.host
 
     @property
     def port(self) -> int:
         """Own public port, 0 while unknown or random."""
-        raise NotImplementedError
+        return self._neighbours.nat.port
+
+    @property
+    def firewalled(self) -> bool:
+        """Whether others cannot start talking to us, as far as we know."""
+        return self._reachability.firewalled
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether we serve nobody and send no id."""
+        return self._reachability.ephemeral
+
+    @property
+    def bootstrapped(self) -> bool:
+        """Whether the node was online at least once."""
+        return self._bootstrap.ready.is_set()
 
     @property
     def id(self) -> bytes | None:
         """Own node id, None while ephemeral."""
-        raise NotImplementedError
+        return None if self.ephemeral else self.table.id
+
+    @property
+    def state(self) -> NodeState:
+        """What the node is doing."""
+        state = self._state
+        return NodeState(state.phase, state.since, len(self.table), state.answered, state.last_error)
+
+    @property
+    def drops(self) -> Counter[str]:
+        """Datagrams that were not used or not answered, by reason."""
+        return self._rpc.drops
 
     async def start(self) -> None:
-        """Bind the sockets and start bootstrapping in the background. Raises BindFailed."""
+        """Bind the sockets and begin to bootstrap in the background.
+
+        Raises:
+            BindFailed: no port is free.
+        """
+        self.server_socket = await bind_server_socket(self._network, self.config, self._rpc.receive)
+        try:
+            self.client_socket = await self._network.bind(self.config.host, 0, self._rpc.receive)
+        except BaseException:
+            self.server_socket.close()
+            raise
+        self._rpc.id_socket = self._reachability.server_socket = self.server_socket
+        self._rpc.start()
+        if self.config.public_address is not None:
+            host, port = self.config.public_address
+            self._neighbours.nat.add(host, port or self.server_socket.local_address[1])
+            await self._reachability.update(only_firewall=False)
+        self._report("bootstrapping", 0, None)
+        self._scope.spawn("bootstrap", self._bootstrap.run())
+        self._scope.spawn("maintenance", self._maintenance.run())
 
     async def fully_bootstrapped(self) -> None:
         """Return when at least one node answered (at once for the first node of a network)."""
+        await self._bootstrap.ready.wait()
 
     async def destroy(self) -> None:
         """Cancel all requests and close all sockets."""
+        if self._destroyed:
+            return
+        self._destroyed = True
+        self._internal.close()
+        self._rpc.close()
+        await self._scope.close()
+        self.udx.close()
+        for name in ("server_socket", "client_socket"):
+            socket = getattr(self, name, None)
+            if socket is not None:
+                socket.close()
 
     def remote_address(self) -> Address | None:
         """Own public address when it is known to be reachable; OPEN is claimed exactly then."""
+        if self.host is None or self.firewalled or self.port != self.server_socket.local_address[1]:
+            return None
+        return self.host, self.port
 
     def local_addresses(self) -> list[Address]:
-        """Non-internal interface addresses with the server socket's port (section 14)."""
-        raise NotImplementedError
+        """Non-internal interface addresses with the server socket's port.
+
+        Protocol reference: 02-hyperdht section 14.
+        """
+        host, port = self.server_socket.local_address
+        if host == "127.0.0.1":
+            return [(host, port)]
+        hosts = self._network.interface_addresses() or ["127.0.0.1"]
+        return [(host, port) for host in hosts]
+
+    def known_nodes(self, limit: int | None = None) -> list[Address]:
+        """Known nodes, the ones heard last first."""
+        return [node.address for node in self._neighbours.latest(limit)]
+
+    def add_nodes(self, nodes: Sequence[Address]) -> None:
+        """Remember nodes of an earlier run; dead ones are found out by use."""
+        for node in nodes:
+            self._neighbours.learned(node)
 
     async def request(
         self,
@@ -99,20 +256,63 @@ class DhtNode:
         internal: bool = False,
         retries: int = 3,
         socket: UdpSocket | None = None,
-        ttl: int = 0,
     ) -> Reply:
-        """Ask a node. Raises RequestTimeout, RequestCancelled. Error replies are returned."""
-        raise NotImplementedError
+        """Ask a node; error replies are returned (``reply.error != 0``).
+
+        Args:
+            to: whom.
+            command: number of section 6 or 11.
+            target: 32 bytes.
+            value: payload.
+            token: token of that node.
+            internal: the number is one of section 6.
+            retries: retransmissions, one second apart.
+            socket: leave from another socket than :attr:`socket`.
+
+        Raises:
+            RequestTimeout: no reply to any transmission.
+            RequestCancelled: the node was destroyed, or too many requests wait.
+        """
+        future: asyncio.Future[Reply] = self._loop.create_future()
+
+        def failed(failure: Failure) -> None:
+            self._maintenance.note_failure(to, failure)
+            if not future.done():
+                future.set_exception(_request_error(to, failure))
+
+        request = self._rpc.send(
+            to,
+            command,
+            socket=socket or self.socket,
+            on_reply=lambda reply: None if future.done() else future.set_result(reply),
+            on_failure=failed,
+            target=target,
+            value=value,
+            token=token,
+            internal=internal,
+            retries=retries,
+        )
+        if request is None:
+            raise _request_error(to, Failure.CANCELLED)
+        try:
+            return await future
+        finally:
+            self._rpc.cancel(request)
 
     async def ping(self, to: Address, *, socket: UdpSocket | None = None, retries: int = 3) -> Reply:
-        """PING."""
-        raise NotImplementedError
+        """PING a node. Raises as :meth:`request`."""
+        return await self.request(to, Internal.PING, internal=True, retries=retries, socket=socket)
 
     def forward(self, to: Address, request: IncomingRequest, *, value: bytes, socket: UdpSocket | None = None) -> None:
-        """Send a new request packet with the same tid, command and target; untracked."""
+        """Send a new request with the same tid, command and target; nobody waits for a reply.
+
+        Protocol reference: 02-hyperdht section 13.
+        """
+        self._rpc.forward(to, request, value, socket)
 
     def answer(self, tid: int, to: Address, *, value: bytes | None, socket: UdpSocket) -> None:
-        """Send a bare reply packet (no token, no closer nodes)."""
+        """Send a reply without token and closer nodes to anybody."""
+        self._rpc.answer_bare(tid, to, value, socket)
 
     def query(
         self,
@@ -123,20 +323,240 @@ class DhtNode:
         internal: bool = False,
         nodes: Sequence[Address] | None = None,
         only_nodes: bool = False,
-        concurrency: int = 10,
+        concurrency: int = CONCURRENCY,
         retries: int = 5,
-        commit: Callable[[Reply], Awaitable[None]] | None = None,
+        commit: Commit | None = None,
+        impatient: bool = False,
     ) -> QueryRun:
-        """Start a query; it runs at once."""
-        raise NotImplementedError
+        """Start a query; it runs at once.
+
+        Args:
+            target: 32 bytes.
+            command: number of section 6 or 11.
+            value: payload for every node.
+            internal: the number is one of section 6.
+            nodes: where to start, most promising first.
+            only_nodes: ask nobody else.
+            concurrency: requests in flight.
+            retries: retransmissions per node.
+            commit: called for each of the closest nodes at the end.
+            impatient: end when only nodes are left that were silent for a second.
+
+        Protocol reference: 02-hyperdht section 10.
+        """
+        if self._destroyed:
+            raise LocalProtocolError("The DHT node is closed.")
+        self._neighbours.queried()
+        query: Query[Reply] = Query(
+            target,
+            self.table.id,
+            lambda count: [node.address for node in self.table.closest(target, count)],
+            concurrency=concurrency,
+            nodes=nodes or (),
+            only_nodes=only_nodes,
+        )
+        if query.wants_bootstrap:
+            query.add(self._entries.addresses())
+        plan = QueryPlan(
+            rpc=self._rpc,
+            socket=lambda: self.socket,
+            scope=self._scope,
+            target=target,
+            command=command,
+            value=value,
+            internal=internal,
+            retries=retries,
+            commit=commit,
+            down_hint=self._maintenance.send_down_hint,
+            on_failure=self._maintenance.note_failure,
+            impatient=impatient,
+        )
+        return QueryRun(plan, query)
 
     def set_handler(self, command: int, handler: Callable[[IncomingRequest], None]) -> None:
-        """Handle a non-internal command on this node, persistent or not."""
+        """Handle a command of section 11 on this node, persistent or not."""
+        self._handlers[command] = handler
 
     async def open_pool_socket(self) -> UdpSocket:
-        """An extra socket on any port whose RPC, UDX and probe packets go through this node; the caller closes it."""
-        raise NotImplementedError
+        """An extra socket on any port whose RPC, stream and probe packets go through this node; the caller closes it.
+
+        Raises:
+            BindFailed: the system has no port left.
+        """
+        return await self._network.bind(self.config.host, 0, self._rpc.receive)
+
+    def refresh(self) -> None:
+        """Look for nodes near a known one, in the background."""
+        self._scope.spawn("refresh", self._refresh())
 
     def stats(self) -> dict[str, int]:
         """Counters for status pages."""
-        raise NotImplementedError
+        requests = self._rpc.requests
+        return {
+            "nodes": len(self.table),
+            "in_flight": len(requests),
+            "replies": requests.replies,
+            "timeouts": requests.timeouts,
+            "retransmissions": requests.retransmissions,
+            "forwards": len(self.forwards),
+            "records": len(self.storage.records) if self.storage else 0,
+            "dropped": self.drops.total(),
+        }
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            refresh=self.refresh,
+            adaptive=lambda: self.ephemeral and self.config.ephemeral is None,
+            overdue=lambda: self.ephemeral and self.config.ephemeral is False and self.bootstrapped,
+            try_persistent=self._try_persistent,
+            woke_up=self._woke_up,
+            lost=self._bootstrap_lost,
+            expire=self._expire,
+        )
+
+    def _on_request(self, request: IncomingRequest) -> None:
+        self._heard(request.source, request.id, request.to, request.socket)
+        if request.internal:
+            self._internal.handle(request)
+            return
+        handler = self._handlers.get(request.command)
+        if handler is not None:
+            handler(request)
+        elif self.storage is None or not self._store(self.storage, request):
+            request.reply(error=ErrorNumber.UNKNOWN_COMMAND, token=False)
+
+    def _store(self, storage: Storage, request: IncomingRequest) -> bool:
+        answer = storage.handle(
+            StorageRequest(
+                request.command,
+                request.source,
+                request.target,
+                request.token,
+                request.value,
+                self.id,
+                self._clock.wall_ms(),
+            )
+        )
+        if answer is None:
+            return False
+        if isinstance(answer, Drop):
+            self.drops[answer.reason] += 1
+        else:
+            request.reply(answer.value, token=answer.token, closer_nodes=answer.closer_nodes, error=answer.error)
+        return True
+
+    def _on_reply(self, reply: Reply) -> None:
+        self._heard(reply.source, reply.id, reply.to, reply.socket)
+
+    def _heard(self, source: Address, id: bytes | None, to: Address, socket: UdpSocket) -> None:
+        check = self._neighbours.heard(source, id, to, sample=socket is self.socket)
+        self._maintenance.check(check)
+
+    def _on_down_hint(self, down: Address) -> None:
+        self._maintenance.check(self._neighbours.down_hint(down))
+
+    def _closest(self, target: bytes) -> list[Address]:
+        return [node.address for node in self.table.closest(target)]
+
+    def _bootstrap_query(self, retries: int) -> QueryRun:
+        return self._background_query(self.table.id, retries)
+
+    def _background_query(self, target: bytes, retries: int) -> QueryRun:
+        run = self.query(
+            target,
+            Internal.FIND_NODE,
+            internal=True,
+            concurrency=BACKGROUND_CONCURRENCY,
+            retries=retries,
+            impatient=True,
+        )
+
+        def yield_to_other_traffic(reply: Reply) -> None:
+            busy = len(self._rpc.requests) >= _BUSY_REQUESTS
+            run.query.concurrency = BACKGROUND_CONCURRENCY if busy else CONCURRENCY
+
+        run.on_reply.append(yield_to_other_traffic)
+        return run
+
+    async def _refresh(self) -> None:
+        run = self._background_query(self._neighbours.refresh_target(), 5)
+        await run.finished()
+        if run.query.answers == 0:
+            self._bootstrap_lost()
+
+    def _bootstrap_lost(self) -> None:
+        if len(self._entries) or self._state.answered:
+            self._bootstrap.lost()
+
+    async def _settle(self) -> bool:
+        forced = self.config.ephemeral is False
+        changed = False
+        if forced or self._reached:
+            changed = await self._reachability.update(only_firewall=not forced)
+        self._neighbours.bootstrapped = True
+        return changed
+
+    def _probe_firewall(self, node: Address) -> None:
+        if not self.firewalled or not self.config.quick_firewall or self.config.ephemeral is False or self._reached:
+            return
+        self._rpc.send(
+            node,
+            Internal.PING_NAT,
+            socket=self.client_socket,
+            on_reply=self._on_probe_answered,
+            on_failure=partial(self._maintenance.note_failure, node),
+            value=self._server_port(),
+            internal=True,
+        )
+
+    def _on_probe_answered(self, reply: Reply) -> None:
+        self._reached = True
+
+    async def _ping_nat(self, node: Address) -> Reply:
+        return await self.request(
+            node, Internal.PING_NAT, value=self._server_port(), internal=True, socket=self.client_socket
+        )
+
+    def _server_port(self) -> bytes:
+        return self.server_socket.local_address[1].to_bytes(2, "little")
+
+    def _try_persistent(self) -> None:
+        self._scope.spawn("network state", self._update_network_state())
+
+    async def _update_network_state(self) -> None:
+        if await self._reachability.update(only_firewall=False):
+            self.refresh()
+
+    def _on_reachability(self) -> None:
+        self._rpc.id = self.id
+        if not self.ephemeral and self.storage is None:
+            self.storage = Storage(self.forwards, self._random_bytes, self._loop.time())
+
+    def _woke_up(self) -> None:
+        if self.config.ephemeral is None and not self.ephemeral:
+            self._reachability.become_ephemeral()
+        self._network_changed()
+
+    def _network_changed(self) -> None:
+        for callback in list(self.on_network_change):
+            callback()
+
+    def _expire(self, now: float) -> None:
+        self.forwards.expire(now)
+        if self.storage is not None:
+            self.storage.expire(now)
+
+    def _report(self, phase: Phase, answered: int, error: str | None) -> None:
+        back = phase == "online" and self.bootstrapped
+        since = self._loop.time() if phase != self._state.phase else self._state.since
+        self._state = NodeState(phase, since, len(self.table), answered, error)
+        for listener in list(self.on_state):
+            listener(self.state)
+        if back:
+            self._network_changed()
+
+
+def _request_error(to: Address, failure: Failure) -> RequestTimeout | RequestCancelled:
+    if failure is Failure.TIMED_OUT:
+        return RequestTimeout(f"The DHT node {to[0]}:{to[1]} did not answer.")
+    return RequestCancelled(f"The request to the DHT node {to[0]}:{to[1]} was cancelled.")
