@@ -132,6 +132,8 @@ class Udx:
         """A stream is closed: its id lingers."""
         if self._streams.pop(connection.local_id, None) is not None:
             self._lingering.add(connection.local_id, connection.core.final_ack(), now)
+            if connection.on_released is not None:
+                connection.on_released()
 
     def _mark(self, connection: UdxConnection) -> None:
         if not connection.dirty:
@@ -160,4 +162,4 @@ class Udx:
 
 def loop_clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     """The clock of a loop: the machine's monotonic clock, which some loops read in milliseconds, or a virtual one."""
-    return time.monotonic if abs(loop.time() - time.monotonic()) < 1.0 else loop.time
+    return time.monotonic if abs(loop.time() - time.monotonic()) < 0.05 else loop.time

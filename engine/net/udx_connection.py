@@ -50,6 +50,8 @@ class UdxConnection:
         self.on_remote_changed: Callable[[], None] | None = None
         self.on_firewall: Callable[[UdpSocket, Address], bool] | None = None
         """Called for a packet on a socket that is not the connected one; True drops the packet."""
+        self.on_released: Callable[[], None] | None = None
+        """Called once when the stream is gone; its id lingers, so the socket should stay open a little longer."""
         self._udx = udx
         self._on_data: Callable[[bytes], None] | None = None
         self._on_close: Callable[[Exception | None], None] | None = None
