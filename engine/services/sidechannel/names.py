@@ -1,0 +1,30 @@
+"""Names of channels and what is derived from them.
+
+Protocol reference: 06-sidechannel section 1.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.crypto.hashes import sha256
+from engine.wire.compact import encode_utf8
+from engine.wire.jstext import js_trim
+
+_TOPIC_PREFIX: Final = "sidechannel:"
+PROTOCOL_PREFIX: Final = "sidechannel/"
+
+
+def channel_name(text: str) -> str:
+    """The name behind what somebody typed: trimmed as JavaScript trims; empty text is no channel."""
+    return js_trim(text)
+
+
+def topic(name: str) -> bytes:
+    """The 32-byte swarm topic of a channel."""
+    return sha256(encode_utf8(_TOPIC_PREFIX + name))
+
+
+def protocol_name(name: str) -> str:
+    """The Protomux protocol of a channel."""
+    return PROTOCOL_PREFIX + name
