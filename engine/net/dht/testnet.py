@@ -6,6 +6,7 @@ Protocol reference: 02-hyperdht sections 23 (a) and 26 (at least three persisten
 from __future__ import annotations
 
 from engine.net.dht.config import DhtConfig
+from engine.net.dht.handshake_router import HandshakeRouter
 from engine.net.dht.node import DhtNode
 from engine.net.tasks import TaskScope
 from engine.net.udp import UdpNetwork
@@ -66,6 +67,7 @@ def bootstrapper_config(host: str, port: int) -> DhtConfig:
 
 async def _start(network: UdpNetwork, config: DhtConfig, scope: TaskScope) -> DhtNode:
     node = DhtNode(network, config, scope)
+    HandshakeRouter(node)
     try:
         await node.start()
         await node.fully_bootstrapped()

@@ -14,11 +14,6 @@ from typing import Final
 
 from engine.wire.compact import Address, Reader, Writer
 
-PEER_HANDSHAKE: Final = 0
-"""Command number of a handshake."""
-PEER_HOLEPUNCH: Final = 1
-"""Command number of a holepunch message."""
-
 _PEER_ADDRESS: Final = 1
 _RELAY_ADDRESS: Final = 2
 

@@ -1,11 +1,12 @@
 """The encrypted messages that two peers exchange through relays while they punch.
 
-Theory of operation. Both sides derive one key from the handshake hash; a message is ``nonce || secretbox``. The *address token*
-proves a host: each side computes a token over the other's host with a secret of its own and recognises the echo. Tokens come
-back through a relay that the server chose, so an echo shows that the peer really receives at that host.
+Theory of operation. Both sides derive one key from the handshake hash; a message is ``nonce || secretbox``. The
+*address token* proves a host: each side computes a token over the other's host with a secret of its own and
+recognises the echo. Tokens come back through a relay that the server chose, so an echo shows that the peer really
+receives at that host.
 
-What a peer may do wrong: send something that does not open or decode (:meth:`SealedChannel.open` returns None), or claim
-addresses it does not own, which stay unverified.
+What a peer may do wrong: send something that does not open or decode (:meth:`SealedChannel.open` returns None), or
+claim addresses it does not own, which stay unverified.
 
 Protocol reference: 02-hyperdht section 18.
 """
@@ -18,12 +19,12 @@ from typing import Final
 
 from engine.crypto.hashes import blake2b, namespace
 from engine.crypto.secretstream import secretbox_open, secretbox_seal
-from engine.errors import DecodeError, HandshakeFailed
-from engine.proto.dht.handshake_messages import PEER_HANDSHAKE, PEER_HOLEPUNCH
+from engine.errors import DecodeError
+from engine.proto.dht.commands import NAMESPACE_NAME, Command
 from engine.proto.dht.payload import Firewall, PeerError
 from engine.wire.compact import Address, Reader, Writer
 
-NS_PEER_HANDSHAKE, NS_PEER_HOLEPUNCH = namespace("hyperswarm/dht", (PEER_HANDSHAKE, PEER_HOLEPUNCH))
+NS_PEER_HANDSHAKE, NS_PEER_HOLEPUNCH = namespace(NAMESPACE_NAME, (Command.PEER_HANDSHAKE, Command.PEER_HOLEPUNCH))
 """Prologue of the handshake, and message under which the holepunch secret is derived."""
 
 _NONCE_BYTES: Final = 24
@@ -105,7 +106,8 @@ class PunchPayload:
 
 
 def holepunch_secret(handshake_hash: bytes) -> bytes:
-    """The key of the exchange (32 bytes) from the 64-byte handshake hash. Protocol reference: 02-hyperdht section 14."""
+    """The key of the exchange (32 bytes) from the 64-byte handshake hash. Protocol reference: 02-hyperdht section
+    14."""
     return blake2b(NS_PEER_HOLEPUNCH, key=handshake_hash)
 
 
@@ -133,7 +135,7 @@ class SealedChannel:
             return None
         try:
             return PunchPayload.decode(secretbox_open(sealed[_NONCE_BYTES:], sealed[:_NONCE_BYTES], self._secret))
-        except (DecodeError, HandshakeFailed):
+        except DecodeError:
             return None
 
     def token(self, host: str) -> bytes:
