@@ -3,7 +3,9 @@
     bootstrapping --somebody answered--> online --nobody answers--> offline --> bootstrapping ...
 
 Every attempt has a deadline (the retransmissions of its requests), failures are visible in the node's state, and
-attempts go on with a growing pause for as long as the node lives. Protocol reference: 02-hyperdht section 9 (bootstrap).
+attempts go on with a growing pause for as long as the node lives.
+
+Protocol reference: 02-hyperdht section 9 (bootstrap).
 """
 
 from __future__ import annotations

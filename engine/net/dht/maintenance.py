@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from engine.net.dht.messages import Reply
 from engine.net.dht.rpc_endpoint import RpcEndpoint
@@ -143,12 +142,7 @@ class Maintenance:
             Internal.DOWN_HINT,
             socket=self._socket(),
             on_reply=lambda reply: None,
-            on_failure=partial(self.note_failure, referrer),
+            on_failure=lambda failure: None,
             value=encode_address(down),
             internal=True,
         )
-
-    def note_failure(self, node: Address, failure: Failure) -> None:
-        """A node that did not answer leaves the table."""
-        if failure is Failure.TIMED_OUT:
-            self._neighbours.silent(node)

@@ -17,17 +17,16 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from engine.clock import Clock, SystemClock
-from engine.errors import LocalProtocolError, RequestCancelled, RequestTimeout
+from engine.errors import LocalProtocolError
 from engine.net.dht.bootstrap import Bootstrap
 from engine.net.dht.bootstrap_list import BootstrapList
 from engine.net.dht.config import DhtConfig, NodeState, Phase
-from engine.net.dht.internal_commands import InternalCommands
+from engine.net.dht.dispatcher import Dispatcher
 from engine.net.dht.maintenance import Hooks, Maintenance
 from engine.net.dht.messages import IncomingRequest, Reply
-from engine.net.dht.query_run import Commit, QueryPlan, QueryRun
+from engine.net.dht.query_run import Commit, Prepare, QueryPlan, QueryRun
 from engine.net.dht.reachability import Reachability
 from engine.net.dht.rpc_endpoint import RpcEndpoint
 from engine.net.dht.sockets import bind_server_socket
@@ -35,10 +34,10 @@ from engine.net.tasks import TaskScope
 from engine.net.udp import UdpNetwork, UdpSocket
 from engine.net.udx import Udx
 from engine.proto.dht.budget import ReplyBudget
-from engine.proto.dht.commands import ErrorNumber, Internal
+from engine.proto.dht.commands import Internal
 from engine.proto.dht.forwards import ForwardTable
 from engine.proto.dht.neighbours import Neighbours
-from engine.proto.dht.persistent import Drop, Storage, StorageRequest
+from engine.proto.dht.persistent import Storage
 from engine.proto.dht.query import BACKGROUND_CONCURRENCY, CONCURRENCY, Query
 from engine.proto.dht.routing_table import RoutingTable
 from engine.proto.dht.rpc import Failure
@@ -78,8 +77,6 @@ class DhtNode:
         """Socket with the well-known port."""
         self.client_socket: UdpSocket
         """Socket of own requests while firewalled."""
-        self.storage: Storage | None = None
-        """What is kept for others, once persistent."""
         self.on_socket_probe: Callable[[UdpSocket, Address], None] = lambda socket, source: None
         """Called for each 1-byte datagram."""
         self.on_network_change: list[Callable[[], None]] = []
@@ -89,10 +86,9 @@ class DhtNode:
         self._network = network
         self._scope = scope.child("dht")
         self._random_bytes = random_bytes
-        self._clock = clock or SystemClock()
         self._loop = asyncio.get_running_loop()
         self.forwards = ForwardTable(self._loop.time())
-        """Announced keys with their relays, and keys served here (``get``, ``pin``, ``unpin``)."""
+        """Announced keys with their relays, and keys served here."""
         self._entries = BootstrapList(config.bootstrap)
         self._neighbours = Neighbours(random_bytes(32), random_bytes, len(self._entries))
         self._rpc = RpcEndpoint(
@@ -101,15 +97,17 @@ class DhtNode:
             random_bytes,
             on_request=self._on_request,
             on_reply=self._on_reply,
+            on_failure=self._on_failure,
             closest=self._closest,
         )
         self._rpc.on_probe = lambda socket, source: self.on_socket_probe(socket, source)
-        self._internal = InternalCommands(self._rpc.drops, self._on_down_hint)
-        self._handlers: dict[int, Callable[[IncomingRequest], None]] = {}
+        self._dispatcher = Dispatcher(
+            self._rpc.drops, lambda: self.id, (clock or SystemClock()).wall_ms, self._on_down_hint
+        )
         self._reachability = Reachability(
+            self._rpc,
             self._neighbours,
             firewalled=config.firewalled is not False,
-            ping_nat=self._ping_nat,
             fallback_nodes=self._entries.addresses,
             on_change=self._on_reachability,
         )
@@ -119,12 +117,11 @@ class DhtNode:
         self._bootstrap = Bootstrap(
             self._entries,
             known=lambda: len(self.table),
-            query=self._bootstrap_query,
+            query=lambda retries: self._background_query(self.table.id, retries),
             settle=self._settle,
             on_first_reply=self._probe_firewall,
             report=self._report,
         )
-        self._reached = False
         self._destroyed = False
         self._state = NodeState("binding", self._loop.time(), 0, 0, None)
 
@@ -169,6 +166,11 @@ class DhtNode:
         return None if self.ephemeral else self.table.id
 
     @property
+    def storage(self) -> Storage | None:
+        """What is kept for others, once persistent."""
+        return self._dispatcher.storage
+
+    @property
     def state(self) -> NodeState:
         """What the node is doing."""
         state = self._state
@@ -192,6 +194,7 @@ class DhtNode:
             self.server_socket.close()
             raise
         self._rpc.id_socket = self._reachability.server_socket = self.server_socket
+        self._reachability.client_socket = self.client_socket
         self._rpc.start()
         if self.config.public_address is not None:
             host, port = self.config.public_address
@@ -210,7 +213,7 @@ class DhtNode:
         if self._destroyed:
             return
         self._destroyed = True
-        self._internal.close()
+        self._dispatcher.close()
         self._rpc.close()
         await self._scope.close()
         self.udx.close()
@@ -273,31 +276,16 @@ class DhtNode:
             RequestTimeout: no reply to any transmission.
             RequestCancelled: the node was destroyed, or too many requests wait.
         """
-        future: asyncio.Future[Reply] = self._loop.create_future()
-
-        def failed(failure: Failure) -> None:
-            self._maintenance.note_failure(to, failure)
-            if not future.done():
-                future.set_exception(_request_error(to, failure))
-
-        request = self._rpc.send(
+        return await self._rpc.ask(
             to,
             command,
             socket=socket or self.socket,
-            on_reply=lambda reply: None if future.done() else future.set_result(reply),
-            on_failure=failed,
             target=target,
             value=value,
             token=token,
             internal=internal,
             retries=retries,
         )
-        if request is None:
-            raise _request_error(to, Failure.CANCELLED)
-        try:
-            return await future
-        finally:
-            self._rpc.cancel(request)
 
     async def ping(self, to: Address, *, socket: UdpSocket | None = None, retries: int = 3) -> Reply:
         """PING a node. Raises as :meth:`request`."""
@@ -326,6 +314,7 @@ class DhtNode:
         concurrency: int = CONCURRENCY,
         retries: int = 5,
         commit: Commit | None = None,
+        prepare: Prepare | None = None,
         impatient: bool = False,
     ) -> QueryRun:
         """Start a query; it runs at once.
@@ -340,6 +329,7 @@ class DhtNode:
             concurrency: requests in flight.
             retries: retransmissions per node.
             commit: called for each of the closest nodes at the end.
+            prepare: awaited before the commits.
             impatient: end when only nodes are left that were silent for a second.
 
         Protocol reference: 02-hyperdht section 10.
@@ -367,15 +357,15 @@ class DhtNode:
             internal=internal,
             retries=retries,
             commit=commit,
+            prepare=prepare,
             down_hint=self._maintenance.send_down_hint,
-            on_failure=self._maintenance.note_failure,
             impatient=impatient,
         )
         return QueryRun(plan, query)
 
     def set_handler(self, command: int, handler: Callable[[IncomingRequest], None]) -> None:
         """Handle a command of section 11 on this node, persistent or not."""
-        self._handlers[command] = handler
+        self._dispatcher.handlers[command] = handler
 
     async def open_pool_socket(self) -> UdpSocket:
         """An extra socket on any port whose RPC, stream and probe packets go through this node; the caller closes it.
@@ -416,37 +406,14 @@ class DhtNode:
 
     def _on_request(self, request: IncomingRequest) -> None:
         self._heard(request.source, request.id, request.to, request.socket)
-        if request.internal:
-            self._internal.handle(request)
-            return
-        handler = self._handlers.get(request.command)
-        if handler is not None:
-            handler(request)
-        elif self.storage is None or not self._store(self.storage, request):
-            request.reply(error=ErrorNumber.UNKNOWN_COMMAND, token=False)
-
-    def _store(self, storage: Storage, request: IncomingRequest) -> bool:
-        answer = storage.handle(
-            StorageRequest(
-                request.command,
-                request.source,
-                request.target,
-                request.token,
-                request.value,
-                self.id,
-                self._clock.wall_ms(),
-            )
-        )
-        if answer is None:
-            return False
-        if isinstance(answer, Drop):
-            self.drops[answer.reason] += 1
-        else:
-            request.reply(answer.value, token=answer.token, closer_nodes=answer.closer_nodes, error=answer.error)
-        return True
+        self._dispatcher.handle(request)
 
     def _on_reply(self, reply: Reply) -> None:
         self._heard(reply.source, reply.id, reply.to, reply.socket)
+
+    def _on_failure(self, node: Address, failure: Failure) -> None:
+        if failure is Failure.TIMED_OUT:
+            self._neighbours.silent(node)
 
     def _heard(self, source: Address, id: bytes | None, to: Address, socket: UdpSocket) -> None:
         check = self._neighbours.heard(source, id, to, sample=socket is self.socket)
@@ -457,9 +424,6 @@ class DhtNode:
 
     def _closest(self, target: bytes) -> list[Address]:
         return [node.address for node in self.table.closest(target)]
-
-    def _bootstrap_query(self, retries: int) -> QueryRun:
-        return self._background_query(self.table.id, retries)
 
     def _background_query(self, target: bytes, retries: int) -> QueryRun:
         run = self.query(
@@ -491,34 +455,15 @@ class DhtNode:
     async def _settle(self) -> bool:
         forced = self.config.ephemeral is False
         changed = False
-        if forced or self._reached:
+        if forced or self._reachability.probed:
             changed = await self._reachability.update(only_firewall=not forced)
         self._neighbours.bootstrapped = True
         return changed
 
     def _probe_firewall(self, node: Address) -> None:
-        if not self.firewalled or not self.config.quick_firewall or self.config.ephemeral is False or self._reached:
-            return
-        self._rpc.send(
-            node,
-            Internal.PING_NAT,
-            socket=self.client_socket,
-            on_reply=self._on_probe_answered,
-            on_failure=partial(self._maintenance.note_failure, node),
-            value=self._server_port(),
-            internal=True,
-        )
-
-    def _on_probe_answered(self, reply: Reply) -> None:
-        self._reached = True
-
-    async def _ping_nat(self, node: Address) -> Reply:
-        return await self.request(
-            node, Internal.PING_NAT, value=self._server_port(), internal=True, socket=self.client_socket
-        )
-
-    def _server_port(self) -> bytes:
-        return self.server_socket.local_address[1].to_bytes(2, "little")
+        quick = self.config.quick_firewall and self.config.ephemeral is not False
+        if quick and self.firewalled and not self._reachability.probed:
+            self._reachability.probe(node)
 
     def _try_persistent(self) -> None:
         self._scope.spawn("network state", self._update_network_state())
@@ -530,7 +475,7 @@ class DhtNode:
     def _on_reachability(self) -> None:
         self._rpc.id = self.id
         if not self.ephemeral and self.storage is None:
-            self.storage = Storage(self.forwards, self._random_bytes, self._loop.time())
+            self._dispatcher.storage = Storage(self.forwards, self._random_bytes, self._loop.time())
 
     def _woke_up(self) -> None:
         if self.config.ephemeral is None and not self.ephemeral:
@@ -554,9 +499,3 @@ class DhtNode:
             listener(self.state)
         if back:
             self._network_changed()
-
-
-def _request_error(to: Address, failure: Failure) -> RequestTimeout | RequestCancelled:
-    if failure is Failure.TIMED_OUT:
-        return RequestTimeout(f"The DHT node {to[0]}:{to[1]} did not answer.")
-    return RequestCancelled(f"The request to the DHT node {to[0]}:{to[1]} was cancelled.")

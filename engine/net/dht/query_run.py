@@ -21,6 +21,8 @@ from engine.wire.compact import Address
 
 Commit = Callable[[Reply], Awaitable[None]]
 """Writes to one of the closest nodes after the query; raises when that failed."""
+Prepare = Callable[[], Awaitable[None]]
+"""Runs between the query and its commits; raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,9 @@ class QueryPlan:
     internal: bool
     retries: int
     commit: Commit | None
+    prepare: Prepare | None
     down_hint: Callable[[Address, Address], None]
     """Tells the first node that the second one is dead."""
-    on_failure: Callable[[Address, Failure], None]
-    """Learns of every node that did not answer."""
     impatient: bool = False
     """Do not wait for nodes that are silent for more than a second when others have answered."""
 
@@ -151,7 +152,6 @@ class QueryRun:
 
     def _failed(self, node: Address, failure: Failure) -> None:
         self._requests.pop(node, None)
-        self._plan.on_failure(node, failure)
         self.query.failed(node, down=failure is Failure.TIMED_OUT)
         self._advance()
 
@@ -171,6 +171,8 @@ class QueryRun:
 
     async def _commit(self, commit: Commit) -> None:
         try:
+            if self._plan.prepare is not None:
+                await self._plan.prepare()
             results = await asyncio.gather(*map(commit, self.query.closest), return_exceptions=True)
             failures = [result for result in results if isinstance(result, BaseException)]
             if len(failures) == len(results):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from engine.errors import DecodeError
+from engine.errors import DecodeError, RequestCancelled, RequestTimeout
 from engine.net.dht.messages import IncomingRequest, Reply
 from engine.net.udp import Datagram, UdpSocket
 from engine.net.udx import Udx
@@ -45,6 +45,7 @@ class RpcEndpoint:
         random_bytes: entropy for transaction ids and token secrets.
         on_request: gets every valid request.
         on_reply: sees every reply before its request ends.
+        on_failure: learns of every node that did not answer.
         closest: addresses of known nodes near a target.
     """
 
@@ -56,6 +57,7 @@ class RpcEndpoint:
         *,
         on_request: Callable[[IncomingRequest], None],
         on_reply: Callable[[Reply], None],
+        on_failure: Callable[[Address, Failure], None],
         closest: Callable[[bytes], Sequence[Address]],
     ) -> None:
         self.id: bytes | None = None
@@ -73,6 +75,7 @@ class RpcEndpoint:
         self._budget = budget
         self._on_request = on_request
         self._on_reply = on_reply
+        self._on_failure = on_failure
         self._closest = closest
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -141,7 +144,7 @@ class RpcEndpoint:
             socket,
             retries=retries,
             on_reply=on_reply,
-            on_failure=on_failure,
+            on_failure=partial(self._failed, to, on_failure),
             on_slow=on_slow,
             timeout_s=timeout_s,
         )
@@ -159,6 +162,53 @@ class RpcEndpoint:
             return None
         self._arm()
         return request
+
+    async def ask(
+        self,
+        to: Address,
+        command: int,
+        *,
+        socket: UdpSocket,
+        target: bytes | None = None,
+        value: bytes | None = None,
+        token: bytes | None = None,
+        internal: bool = False,
+        retries: int = 3,
+    ) -> Reply:
+        """Send a request and wait for its reply; cancelling the wait cancels the request.
+
+        Raises:
+            RequestTimeout: no reply to any transmission.
+            RequestCancelled: the endpoint was closed, or too many requests wait.
+        """
+        future: asyncio.Future[Reply] = self._loop.create_future()
+
+        def replied(reply: Reply) -> None:
+            if not future.done():
+                future.set_result(reply)
+
+        def failed(failure: Failure) -> None:
+            if not future.done():
+                future.set_exception(_request_error(to, failure))
+
+        request = self.send(
+            to,
+            command,
+            socket=socket,
+            on_reply=replied,
+            on_failure=failed,
+            target=target,
+            value=value,
+            token=token,
+            internal=internal,
+            retries=retries,
+        )
+        if request is None:
+            raise _request_error(to, Failure.CANCELLED)
+        try:
+            return await future
+        finally:
+            self.requests.cancel(request)
 
     def cancel(self, request: Request) -> None:
         """Forget a request; none of its callbacks runs any more."""
@@ -210,6 +260,10 @@ class RpcEndpoint:
         )
         if self._may_spend(request.source, data):
             leaving.send(data, to)
+
+    def _failed(self, to: Address, on_failure: Callable[[Failure], None], failure: Failure) -> None:
+        self._on_failure(to, failure)
+        on_failure(failure)
 
     def _id_for(self, socket: UdpSocket) -> bytes | None:
         return self.id if socket is self.id_socket else None
@@ -299,6 +353,12 @@ class RpcEndpoint:
         self._timer = None
         self.requests.handle_timer(self._loop.time())
         self._arm()
+
+
+def _request_error(to: Address, failure: Failure) -> RequestTimeout | RequestCancelled:
+    if failure is Failure.TIMED_OUT:
+        return RequestTimeout(f"The DHT node {to[0]}:{to[1]} did not answer.")
+    return RequestCancelled(f"The request to the DHT node {to[0]}:{to[1]} was cancelled.")
 
 
 def _validated(id: bytes | None, source: Address) -> bytes | None:
