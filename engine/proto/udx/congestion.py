@@ -1,4 +1,4 @@
-"""Congestion control: the interface, and a NewReno-like window in packets.
+"""Congestion control: what it is told and what it decides, in packets and seconds.
 
 Protocol reference: 01-udx section 8, "Congestion control and pacing". Neither the choice nor its state is visible on
 the wire.
@@ -59,42 +59,3 @@ class CongestionControl(Protocol):
 
     def on_recovered(self, now: float) -> None:
         """The episode is over."""
-
-
-class NewReno:
-    """Slow start and congestion avoidance, halving once per recovery episode."""
-
-    def __init__(self) -> None:
-        self.window = INITIAL_WINDOW
-        self.pacing_rate: float | None = None
-        self._threshold = MAX_WINDOW
-        self._credit = 0
-        self._recovering = False
-
-    def on_ack(self, sample: RateSample) -> None:
-        """Grow, unless an episode is under way or the window was not used."""
-        if self._recovering or sample.app_limited:
-            return
-        if self.window < self._threshold:
-            self.window = min(self._threshold, self.window + sample.delivered)
-            return
-        self._credit += sample.delivered
-        if self._credit >= self.window:
-            self._credit = 0
-            self.window = min(MAX_WINDOW, self.window + 1)
-
-    def on_recovery(self, now: float, in_flight: int) -> None:
-        """Halve."""
-        self._recovering = True
-        self._threshold = max(MIN_WINDOW, self.window // 2)
-        self.window = self._threshold
-
-    def on_timeout(self, now: float, in_flight: int) -> None:
-        """Start again from the smallest window."""
-        self._recovering = False
-        self._threshold = max(MIN_WINDOW, self.window // 2)
-        self.window = MIN_WINDOW
-
-    def on_recovered(self, now: float) -> None:
-        """Grow again."""
-        self._recovering = False

@@ -2,8 +2,8 @@
 
 Theory of operation
     The last ack of a closing handshake can be lost; a peer that has no answer to its END then retransmits it for 13 s
-    and reports a timeout. A cleanly closed stream therefore leaves its final ack here for :data:`LINGER_S`, and an END
-    for its id is answered with it. Meanwhile the id is not given to a new stream.
+    and reports a timeout. A cleanly closed stream therefore leaves its final ack here for :data:`LINGER_S`, and a DATA
+    or END packet for its id is answered with it. Meanwhile the id is not given to a new stream.
 
     Limit: :data:`MAX_ENTRIES`, the oldest goes first.
 
@@ -12,7 +12,7 @@ Protocol reference: 01-udx section 5 and section 17.
 
 from __future__ import annotations
 
-from engine.proto.udx.packet import END
+from engine.proto.udx.packet import DATA, END
 from engine.proto.udx.scoreboard import Route
 
 LINGER_S = 15.0
@@ -43,7 +43,7 @@ class ClosedStreams:
         """The ack to send for a packet with these flags, None for no answer."""
         self.expire(now)
         entry = self._entries.get(local_id)
-        return entry[1] if entry is not None and flags & END else None
+        return entry[1] if entry is not None and flags & (DATA | END) else None
 
     def expire(self, now: float) -> None:
         """Forget what is old enough."""

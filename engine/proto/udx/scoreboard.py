@@ -148,6 +148,7 @@ class Scoreboard:
         self._lost_count = 0
         self._orders = 0
         self._highest_delivered = initial_seq - 1
+        self._known_blocks: dict[int, int] = {}
         self._rack: Transmission | None = None
         self._rack_rtt_s = 0.0
 
@@ -240,13 +241,17 @@ class Scoreboard:
             sent.popleft()
 
     def mark_sacked(self, blocks: Iterable[tuple[int, int]], result: AckResult) -> int:
-        """Take SACK blocks (unbounded numbers); returns how many were invalid."""
+        """Take SACK blocks (unbounded numbers); returns how many made no sense."""
         invalid = 0
+        known, self._known_blocks = self._known_blocks, {}
         for start, end in blocks:
-            if not self.una <= start < end <= self.next_seq:
+            if not start < end <= self.next_seq:
                 invalid += 1
                 continue
-            for seq in range(start, end):
+            if start < self.una:
+                continue
+            self._known_blocks[start] = end
+            for seq in range(max(start, known.get(start, start)), end):
                 packet = self._packets[seq]
                 state = packet.state
                 if state == IN_FLIGHT:

@@ -343,14 +343,16 @@ class Sender:
 
     def _rate_sample(self, result: AckResult, best: Transmission, lost: int, now: float) -> RateSample:
         board = self.board
-        send_elapsed = best.sent_at - best.first_sent_at
-        ack_elapsed = now - best.delivered_at
+        interval = max(best.sent_at - best.first_sent_at, now - best.delivered_at)
+        if interval < self.rtt.min_s:
+            # The copy that arrived is an earlier one: the interval would be far too short.
+            interval = 0.0
         return RateSample(
             now=now,
             delivered=result.delivered,
             total_delivered=board.delivered,
             prior_delivered=best.delivered,
-            interval_s=max(send_elapsed, ack_elapsed),
+            interval_s=interval,
             app_limited=best.app_limited,
             rtt_s=result.rtt_s,
             in_flight=board.pipe,

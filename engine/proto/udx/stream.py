@@ -13,7 +13,7 @@ Theory of operation
 
     The owner feeds bursts (:meth:`UdxStream.receive`), lets time pass (:meth:`UdxStream.handle_timer`), takes packets
     (:meth:`UdxStream.packets_to_send`), reads bytes (:meth:`UdxStream.read`) and events
-    (:meth:`UdxStream.next_event`). Acks go out once per burst, after all of it was processed.
+    (:meth:`UdxStream.next_event`). Acks go out after each burst, and after every :data:`ACK_EVERY` packets of it.
 
     A peer may repeat, reorder, forge and contradict: what makes no sense is counted in ``rejections`` by reason and
     ignored. Times never go back: a clock that jumps back stands still for the stream, and a jump forward costs one
@@ -31,7 +31,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 
 from engine.errors import LocalProtocolError
-from engine.proto.udx.congestion import CongestionControl, NewReno
+from engine.proto.udx.bbr import Bbr
+from engine.proto.udx.congestion import CongestionControl
 from engine.proto.udx.events import Closed, CloseReason, Drained, Event, MessageReceived, RemoteChanged, RemoteEnded
 from engine.proto.udx.packet import (
     DATA,
@@ -56,6 +57,12 @@ HIGH_WATER_BYTES = 262_144
 
 MAX_WRITE_BYTES = 64 << 20
 """Bytes that may wait or be unacknowledged; a writer that ignores "full" up to here closes the stream."""
+
+ACK_EVERY = 32
+"""Packets of one burst after which an ack goes out before the rest is processed."""
+
+ACK_EVERY_WITH_GAP = 4
+"""The same while packets are missing: where packets get lost, acks do too."""
 
 MAX_EVENTS = 1024
 """Events that wait for the owner; further messages are dropped."""
@@ -89,9 +96,12 @@ class UdxStream:
         self.bytes_written = 0
         """Stream bytes accepted from the application."""
         self.receiver = Receiver(max_window=max_window)
-        self.sender = Sender(self.receiver, congestion or NewReno(), initial_seq)
+        self.sender = Sender(self.receiver, congestion or Bbr(), initial_seq)
         self._now = 0.0
         self._ack_owed = False
+        self._unacked_packets = 0
+        self._acked: int | None = None
+        self._sacks: list[tuple[int, int]] = []
         self._remote_ended = False
         self._was_full = False
         self._events: deque[Event] = deque()
@@ -216,6 +226,8 @@ class UdxStream:
             if self.closed:
                 return
             self._receive_packet(data, now)
+            if self._unacked_packets >= (ACK_EVERY_WITH_GAP if self.receiver.has_gap else ACK_EVERY):
+                self._send_ack()
         if not self.closed:
             self._after_input(now)
 
@@ -304,16 +316,21 @@ class UdxStream:
             return
         if flags & (DATA | END):
             self._ack_owed = True
+            self._unacked_packets += 1
         sender.update_window(seq, ack, window)
-        sacks: list[tuple[int, int]] = []
         if flags & SACK:
             una = sender.board.una
-            sacks = [(unwrap(first, una), unwrap(end, una)) for first, end in decode_sacks(data, offset)]
-        if ack > sender.board.una or sacks:
-            self._process_acks(ack, sacks, now)
+            self._sacks += [(unwrap(first, una), unwrap(end, una)) for first, end in decode_sacks(data, offset)]
+        if self._acked is None or ack > self._acked:
+            self._acked = ack
 
-    def _process_acks(self, ack: int, sacks: list[tuple[int, int]], now: float) -> None:
+    def _process_acks(self, now: float) -> None:
         sender = self.sender
+        ack, sacks = self._acked, self._sacks
+        if ack is None or (ack <= sender.board.una and not sacks):
+            return
+        self._acked = None
+        self._sacks = []
         ended_before = sender.end_acked
         invalid = sender.acknowledge(ack, sacks, now)
         if invalid:
@@ -325,6 +342,7 @@ class UdxStream:
             self._events.append(RemoteChanged())
 
     def _after_input(self, now: float) -> None:
+        self._process_acks(now)
         sender = self.sender
         if self.receiver.ended and not self._remote_ended:
             self._remote_ended = True
@@ -346,6 +364,7 @@ class UdxStream:
 
     def _send_ack(self) -> None:
         self._ack_owed = False
+        self._unacked_packets = 0
         self.receiver.update_owed = False
         if self.receiver.has_gap:
             self.sender.control(SACK, encode_sacks(self.receiver.sack_blocks()))
