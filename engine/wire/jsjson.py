@@ -217,8 +217,6 @@ def _exponent_text(text: str) -> str:
     point = int(exponent) + 1
     if len(digits) <= point <= 21:
         return f"{sign}{digits.ljust(point, '0')}"
-    if 0 < point <= 21:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
     if -6 < point <= 0:
         return f"{sign}0.{'0' * -point}{digits}"
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""

@@ -37,13 +37,23 @@ def test_decode_equals_the_reference(case: dict[str, Any]) -> None:
 
 
 # BIP-350, valid strings whose payload is whole bytes.
-@pytest.mark.parametrize("text", ["A1LQFN3A", "a1lqfn3a", "abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx", "?1v759aa"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A1LQFN3A",
+        "a1lqfn3a",
+        "an83characterlonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11sg7hg6",
+        "abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx",
+        "split1checkupstagehandshakeupstreamerranterredcaperredlc445v",
+        "?1v759aa",
+    ],
+)
 def test_bip_350_valid(text: str) -> None:
     hrp, _ = decode(text)
     assert hrp == text.lower().rpartition("1")[0]
 
 
-# BIP-350, invalid strings, and one with a plain bech32 checksum.
+# BIP-350, invalid strings, one with a plain bech32 checksum, and a valid one whose payload is not whole bytes.
 @pytest.mark.parametrize(
     "text",
     [
@@ -62,6 +72,7 @@ def test_bip_350_valid(text: str) -> None:
         "16plkw9",
         "1p2gdwpf",
         "a12uel5l",
+        "11llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllludsr8",
         "\u00c91lqfn3a",
     ],
 )

@@ -279,6 +279,22 @@ def test_failed_read_does_not_move() -> None:
         with pytest.raises(DecodeError):
             read(reader)
         assert reader.pos == 1
+    reader = Reader(b"\x02\x01\xfd")
+    with pytest.raises(DecodeError):
+        reader.array(Reader.uint)
+    assert reader.pos == 0
+
+
+def test_values_that_do_not_fit_are_local_errors() -> None:
+    for write, value in ((Writer.uint8, 256), (Writer.uint16, 65536), (Writer.uint64, 2**64), (Writer.uint32, -1)):
+        with pytest.raises(LocalProtocolError):
+            write(Writer(), value)
+
+
+def test_encode_uint_is_minimal() -> None:
+    sizes = {0: 1, 0xFC: 1, 0xFD: 3, 0xFFFF: 3, 0x10000: 5, 2**32 - 1: 5, 2**32: 9}
+    assert {value: len(encode_uint(value)) for value in sizes} == sizes
+    assert all(Reader(encode_uint(value)).uint() == value for value in sizes)
 
 
 integers = st.integers(0, MAX_SAFE_INTEGER)
