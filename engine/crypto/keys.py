@@ -19,6 +19,11 @@ from nacl.exceptions import CryptoError
 
 from engine.errors import HandshakeFailed, LocalProtocolError
 
+if not sodium.has_crypto_scalarmult_ed25519:
+    raise ImportError(
+        "PyNaCl was built with a minimal libsodium that lacks Ed25519 arithmetic: install its official wheel."
+    )
+
 PUBLIC_KEY_BYTES: Final = 32
 SECRET_KEY_BYTES: Final = 64
 SEED_BYTES: Final = 32

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
 
+import nacl.bindings as sodium
 import pytest
 
+from engine.crypto import keys
 from engine.crypto.keys import KeyPair, diffie_hellman, verify
 from engine.errors import HandshakeFailed, LocalProtocolError
 
@@ -61,6 +64,12 @@ def test_sign_and_verify() -> None:
 def test_seed_of_another_length_is_a_local_error() -> None:
     with pytest.raises(LocalProtocolError):
         KeyPair.from_seed(bytes(31))
+
+
+def test_minimal_libsodium_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sodium, "has_crypto_scalarmult_ed25519", False)
+    with pytest.raises(ImportError, match="official wheel"):
+        importlib.reload(keys)
 
 
 # RFC 8032 section 7.1, tests 1 to 3: seed, public key, message, signature.
