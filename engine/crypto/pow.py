@@ -53,10 +53,11 @@ def mine(prefix: bytes, suffix: bytes, difficulty: int, *, start: int = 0, limit
         state = base.copy()
         state.update(b"%d" % high)
         copy = state.copy
-        for tail in tails[low : low + end - nonce]:
+        block = tails[low : low + end - nonce]
+        for tail in block:
             attempt = copy()
             attempt.update(tail)
             if attempt.digest() < bound:
-                return nonce
-            nonce += 1
+                return nonce + block.index(tail)
+        nonce += len(block)
     return None
