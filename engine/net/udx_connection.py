@@ -197,10 +197,13 @@ class UdxConnection:
         if self._burst:
             burst, self._burst = self._burst, []
             core.receive(burst, now)
+        data = core.read() if core.readable_bytes and self._on_data is not None and not self._paused else b""
         for route, packets in core.packets_to_send(now):
             send_burst(route, packets)
         try:
-            self._deliver(now)
+            if data and self._on_data is not None:
+                self._on_data(data)
+            self._deliver_events(now)
         except Exception as error:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"callback of UDX stream {self.local_id} failed", "exception": error}
@@ -231,13 +234,8 @@ class UdxConnection:
                     connection.core.abort()
                 self._udx.touch(connection)
 
-    def _deliver(self, now: float) -> None:
+    def _deliver_events(self, now: float) -> None:
         core = self.core
-        readable = self._on_data is not None and not self._paused
-        if core.readable_bytes and readable and self._on_data is not None:
-            self._on_data(core.read())
-            if core.receiver.update_owed:
-                self._udx.touch(self)
         while (event := core.next_event()) is not None:
             self._pending.append(event)
         if core.closed:

@@ -51,6 +51,7 @@ class Receiver:
         """Reading reopened a window that was announced as nearly closed."""
         self._max_window = max_window
         self._advertised = max_window
+        self._unread_before: int | None = None
         self._ready: list[bytes | memoryview] = []
         self._ready_bytes = 0
         self._waiting: dict[int, tuple[int, bytes | memoryview]] = {}
@@ -80,8 +81,17 @@ class Receiver:
 
     def window(self) -> int:
         """Receive window to put in the next packet; remembered as announced."""
-        self._advertised = max(0, self._max_window - self._ready_bytes)
+        unread = self._ready_bytes if self._unread_before is None else self._unread_before
+        self._advertised = max(0, self._max_window - unread)
         return self._advertised
+
+    def begin_burst(self) -> None:
+        """What arrives from now on does not shrink the window yet: the application has had no chance to read it."""
+        self._unread_before = self._ready_bytes
+
+    def end_burst(self) -> None:
+        """The window counts everything unread again."""
+        self._unread_before = None
 
     def read(self) -> bytes:
         """All ready bytes, in order."""

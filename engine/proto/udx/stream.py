@@ -222,14 +222,16 @@ class UdxStream:
     def receive(self, datagrams: Sequence[bytes], now: float) -> None:
         """Process a burst of datagrams for this stream."""
         now = self._advance(now)
+        self.receiver.begin_burst()
         for data in datagrams:
             if self.closed:
-                return
+                break
             self._receive_packet(data, now)
             if self._unacked_packets >= (ACK_EVERY_WITH_GAP if self.receiver.has_gap else ACK_EVERY):
                 self._send_ack()
         if not self.closed:
             self._after_input(now)
+        self.receiver.end_burst()
 
     def handle_timer(self, now: float) -> None:
         """Act on deadlines that have passed."""
