@@ -379,6 +379,16 @@ class DhtNode:
         """Look for nodes near a known one, in the background."""
         self._scope.spawn("refresh", self._refresh())
 
+    async def check_network_state(self) -> bool:
+        """Run the firewall check and become persistent if it succeeds; returns whether the state improved.
+
+        Protocol reference: 02-hyperdht section 9.
+        """
+        changed = await self._reachability.update(only_firewall=self.config.ephemeral is True)
+        if changed:
+            self.refresh()
+        return changed
+
     def stats(self) -> dict[str, int]:
         """Counters for status pages."""
         requests = self._rpc.requests
@@ -466,11 +476,7 @@ class DhtNode:
             self._reachability.probe(node)
 
     def _try_persistent(self) -> None:
-        self._scope.spawn("network state", self._update_network_state())
-
-    async def _update_network_state(self) -> None:
-        if await self._reachability.update(only_firewall=False):
-            self.refresh()
+        self._scope.spawn("network state", self.check_network_state())
 
     def _on_reachability(self) -> None:
         self._rpc.id = self.id
