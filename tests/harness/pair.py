@@ -73,6 +73,7 @@ class Pair:
         seed: of everything random.
         make: makes a stream from its local id.
         linger: closed streams go on acknowledging, as the shell lets them.
+        bursts: packets that arrive at the same time are received together.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Pair:
         seed: int = 0,
         make: Callable[[int], UdxStream] = UdxStream,
         linger: bool = True,
+        bursts: bool = True,
     ) -> None:
         self.linger = linger
+        self._bursts = bursts
         self.link = link or Link()
         self.now = 100.0
         """Virtual seconds."""
@@ -134,7 +137,11 @@ class Pair:
         bursts: dict[str, list[bytes]] = {}
         while self._arrivals and self._arrivals[0][0] <= self.now:
             _, _, end, data = heapq.heappop(self._arrivals)
-            bursts.setdefault(end.name, []).append(data)
+            if self._bursts:
+                bursts.setdefault(end.name, []).append(data)
+            else:
+                self._receive(end, [data])
+                self._pump(end)
         for end in (self.a, self.b):
             if end.name in bursts:
                 self._receive(end, bursts[end.name])
