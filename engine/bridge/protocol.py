@@ -44,10 +44,10 @@ from engine.bridge.requests import (
 from engine.bridge.scopes import Scope
 from engine.bridge.throttle import AuthThrottle
 from engine.bridge.tokens import TokenSet
-from engine.bridge.values import UNDEFINED, is_truthy, js_text
 from engine.bridge.view import PeerView
 from engine.wire.jsjson import JsonValue
 from engine.wire.jstext import js_trim
+from engine.wire.jsvalues import UNDEFINED, is_truthy, js_text
 
 AUTH_DEADLINE_S: Final = 10.0
 MAX_AUTH_FAILURES: Final = 5

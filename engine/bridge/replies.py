@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from engine.bridge.values import is_integral
 from engine.wire.jsjson import JsonValue, stringify
+from engine.wire.jsvalues import is_integral
 
 
 class Echo(NamedTuple):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from engine.bridge.replies import Echo, Refused, invalid_json, invalid_message, missing_channel
-from engine.bridge.values import is_integral, is_truthy, js_text, signed_object
 from engine.errors import DecodeError
 from engine.wire.jsjson import JsonValue, parse
 from engine.wire.jstext import js_trim
+from engine.wire.jsvalues import is_integral, is_truthy, js_text, json_from_base64
 
 Request: TypeAlias = Mapping[str, JsonValue]
 """Members of a request."""
@@ -124,6 +124,30 @@ def request_open(echo: Echo, request: Request) -> RequestOpen:
     value = request.get("via")
     via = js_text(value) if is_truthy(value) else None
     return RequestOpen(echo, channel, via, *_signed(request))
+
+
+def signed_object(value: JsonValue) -> JsonValue:
+    """An invite or welcome as a request carries it: the object itself, its JSON text, or base64 of that text.
+
+    Returns:
+        the value; None where the request has none (missing, empty, zero or false).
+
+    Raises:
+        DecodeError: it is something else.
+
+    Protocol reference: 07-sc-bridge section 4.
+    """
+    if not is_truthy(value) or isinstance(value, (dict, list)):
+        return value if isinstance(value, (dict, list)) else None
+    if not isinstance(value, str):
+        raise DecodeError("Expected an object or text.")
+    text = js_trim(value)
+    if text.startswith("{"):
+        return parse(text)
+    decoded = json_from_base64(text)
+    if not is_truthy(decoded):
+        raise DecodeError("There is no object inside.")
+    return decoded
 
 
 def _signed(request: Request) -> tuple[JsonValue, JsonValue]:

@@ -1,6 +1,6 @@
 """JSON values as JavaScript converts them: to text, to true or false, and from text that carries a JSON value.
 
-Protocol reference: 07-sc-bridge sections 3 and 4.
+Protocol reference: 07-sc-bridge sections 3 and 4, 06-sidechannel section 10.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Final
 
 from engine.errors import DecodeError
 from engine.wire.jsjson import JsonValue, number_text, parse
-from engine.wire.jstext import js_trim
 
 UNDEFINED: Final = "undefined"
 """Text of a field that is missing."""
@@ -61,27 +60,3 @@ def json_from_base64(text: str) -> JsonValue:
     except binascii.Error as error:
         raise DecodeError(f"Not base64: {error}.") from None
     return parse(data)
-
-
-def signed_object(value: JsonValue) -> JsonValue:
-    """An invite or welcome as a request carries it: the object itself, its JSON text, or base64 of that text.
-
-    Returns:
-        the value; None where the request has none (missing, empty, zero or false).
-
-    Raises:
-        DecodeError: it is something else.
-
-    Protocol reference: 07-sc-bridge section 4.
-    """
-    if not is_truthy(value) or isinstance(value, (dict, list)):
-        return value if isinstance(value, (dict, list)) else None
-    if not isinstance(value, str):
-        raise DecodeError("Expected an object or text.")
-    text = js_trim(value)
-    if text.startswith("{"):
-        return parse(text)
-    decoded = json_from_base64(text)
-    if not is_truthy(decoded):
-        raise DecodeError("There is no object inside.")
-    return decoded
