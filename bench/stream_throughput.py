@@ -111,7 +111,7 @@ async def _send(loss: float, total: int, frame: int, port: int) -> None:
     block = os.urandom(frame)
     ready, closed = asyncio.Event(), asyncio.Event()
     connection.on_drain.append(ready.set)
-    connection.on_close.append(lambda error: (ready.set(), closed.set()) and None)
+    connection.on_close += [lambda error: ready.set(), lambda error: closed.set()]
     left = total
     while left > 0 and not connection.closed:
         message = block if left >= frame else block[:left]

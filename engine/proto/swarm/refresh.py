@@ -3,7 +3,8 @@
 Theory of operation. A full refresh (announce, or lookup for a client) runs every ten to twelve minutes. Two peers that
 start at the same moment can miss each other in their first queries and would then wait for those minutes; so while a
 topic has no peers at all, a few quick lookups run first, ever further apart. They start over when the topic loses a
-connected peer. Quick lookups store nothing and start at the nodes the last query found, so they cost few packets.
+connected peer. Quick lookups store nothing and start at the nodes the last query found, so they cost few packets. A
+refresh that nobody answered is repeated after seconds, then ever later.
 
 A timer that fires far too late means the machine slept: the network is probably not back yet, and every sleeper woke at
 the same time, so the refresh is spread over two minutes.
@@ -27,6 +28,12 @@ QUICK_LOOKUPS_S: Final = (2.0, 5.0, 15.0, 45.0, 120.0)
 """Pauses before the quick lookups of a topic without peers."""
 _QUICK_JITTER: Final = 0.3
 _RECHECK_S: Final = 5.0
+_RESTART_S: Final = 60.0
+"""Quick lookups start over at most this often."""
+
+RETRY_S: Final = 5.0
+"""Pause after the first refresh that failed; it doubles up to :data:`MAX_RETRY_S`."""
+MAX_RETRY_S: Final = 80.0
 
 
 class Company(Enum):
@@ -59,6 +66,8 @@ class RefreshSchedule:
         self._refresh_at: float | None = None
         self._quick_at: float | None = None
         self._quick_index = 0
+        self._restarted_at: float | None = None
+        self._retry_s = RETRY_S
 
     @property
     def next_timer(self) -> float | None:
@@ -67,15 +76,23 @@ class RefreshSchedule:
         return min(times, default=None)
 
     def refreshed(self, now: float) -> None:
-        """A full refresh has ended, well or not."""
+        """A full refresh has ended."""
+        self._retry_s = RETRY_S
         self._refresh_at = now + REFRESH_S + REFRESH_JITTER_S * self._random()
         if self._quick_at is None:
             self._plan_quick(now)
 
+    def failed(self, now: float) -> None:
+        """A full refresh has ended without an answer from anybody."""
+        self._refresh_at = now + self._retry_s * (1 + _QUICK_JITTER * self._random())
+        self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
+
     def lost_peer(self, now: float) -> None:
         """A connection has ended: look again soon if the topic has no other peer."""
-        self._quick_index = 0
-        self._plan_quick(now)
+        if self._restarted_at is None or now - self._restarted_at >= _RESTART_S:
+            self._restarted_at = now
+            self._quick_index = 0
+            self._plan_quick(now)
 
     def cancel(self) -> None:
         """Stop all timers; a refresh is about to run or the topic is left."""
