@@ -99,7 +99,8 @@ class Dial:
         finally:
             flow.cancel()
             self.abort("REQUEST_DESTROYED")
-            self._outcome.exception()
+            if not self._outcome.cancelled():
+                self._outcome.exception()
             if self._lan is not None:
                 self._lan.cancel()
             if self._punch is not None:
@@ -127,7 +128,7 @@ class Dial:
     async def _find_route(self) -> None:
         found = self._found = await self._search.run()
         if self._early is not None:
-            self._claim(*self._early, "passive")
+            self._claim(*self._early, "passive" if found.relayed else "direct")
             return
         if not found.relayed:
             self._claim(found.socket, found.relay, "direct")

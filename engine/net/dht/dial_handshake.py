@@ -137,6 +137,8 @@ class HandshakeSearch:
 
     async def _attempt(self, relay: Address, slots: asyncio.Semaphore) -> None:
         async with slots:
+            if self._found.done():
+                return
             self.asked.append(relay)
             if self._value is None:
                 self._value = HandshakeMessage(Mode.FROM_CLIENT, self._first_message()).encode()
