@@ -112,7 +112,7 @@ def check_clock(paths: Paths, clock: Clock) -> Finding:
             store = MessageStore(paths.messages)
         except IntercomError as error:
             return Finding("clock", Verdict.WARNING, f"The message history cannot be read: {error}", error.hint)
-        newest = store.since(max(0, store.last_seq - 200), limit=200)
+        newest = store.since(max(0, store.last_seq() - 200), limit=200)
         skews = [message.ts_ms - message.received_ms for message in newest if not message.own]
         store.close()
     if skews and abs(skew := statistics.median(skews)) > CLOCK_SKEW_MS:

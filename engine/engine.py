@@ -44,6 +44,8 @@ from engine.wire.jsjson import JsonValue
 
 _logger = logging.getLogger(__name__)
 
+DEFAULT_DHT_PORT = 49737
+"""First port tried when none is configured (protocol reference 02-hyperdht section 9)."""
 STEPS = ("identity", "network", "bootstrap", "channels", "bridge")
 STATUS_INTERVAL_S = 0.1
 """Least time between two published snapshots."""
@@ -94,7 +96,6 @@ class Engine:
         self._scope = TaskScope("engine", self._task_failed)
         self._startup = StartupBoard(STEPS, self._clock, self.touch)
         self._wallet: Wallet | None = None
-        self._node: DhtNode | None = None
         self._dht: HyperDht | None = None
         self._local: LocalNetwork | None = None
         self._service: SidechannelService | None = None
@@ -172,8 +173,6 @@ class Engine:
             parts.append(self.swarm.destroy())
         if self._dht is not None:
             parts.append(self._dht.destroy())
-        elif self._node is not None:
-            parts.append(self._node.destroy())
         if self._local is not None:
             parts.append(self._local.close())
         return parts
@@ -185,10 +184,10 @@ class Engine:
             wallet = await self._startup.run("identity", self._load_identity, deadline_s=60.0)
             self._wallet = wallet
             self.touch()
-            node = await network
-            self._compose(wallet, node)
+            dht = await network
+            self._compose(wallet, dht)
             await self._start_bridge()
-            await self._join_channels(node)
+            await self._join_channels(dht.node)
         except IntercomError as error:
             self._failure = str(error)
             self._bus.publish(PlaneFailed("p2p", str(error), error.hint))
@@ -203,7 +202,7 @@ class Engine:
     async def _load_identity(self) -> Wallet:
         return await asyncio.to_thread(load_or_create, self._paths.keypair, self._password)
 
-    async def _open_network(self) -> DhtNode:
+    async def _open_network(self) -> HyperDht:
         settings = self._config.network
         bootstrap = settings.dht_bootstrap
         host = settings.bind_host or "0.0.0.0"
@@ -212,17 +211,16 @@ class Engine:
             bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
             self._local = LocalNetwork(self._udp, settings.local_bootstrap_port, self._scope.child("local"))
             await self._local.ensure()
-        config = DhtConfig(bootstrap=tuple(bootstrap), host=host, port=settings.bind_port)
-        node = DhtNode(self._udp, config, self._scope.child("dht"))
-        node.on_state.append(lambda _state: self.touch())
-        await node.start()
-        self._node = node
-        return node
+        config = DhtConfig(bootstrap=tuple(bootstrap), host=host, port=settings.bind_port or DEFAULT_DHT_PORT)
+        dht = HyperDht(self._udp, config, self._scope)
+        dht.node.on_state.append(lambda _state: self.touch())
+        await dht.start()
+        self._dht = dht
+        return dht
 
-    def _compose(self, wallet: Wallet, node: DhtNode) -> None:
-        self._dht = HyperDht(node, self._scope.child("hyperdht"))
+    def _compose(self, wallet: Wallet, dht: HyperDht) -> None:
         self.swarm = Hyperswarm(
-            self._dht, wallet.key_pair, self._scope.child("swarm"), max_peers=self._config.network.max_peers
+            dht, wallet.key_pair, self._scope.child("swarm"), max_peers=self._config.network.max_peers
         )
         self._service = SidechannelService(
             self._config.sidechannel,
@@ -233,7 +231,7 @@ class Engine:
             self._scope.child("sidechannel"),
             self._bus.publish,
             clock=self._clock,
-            ready=node.fully_bootstrapped,
+            ready=dht.fully_bootstrapped,
         )
         self._service.on_status_change = self.touch
         self._service.on_connection = self._connection_opened
@@ -367,11 +365,12 @@ class Engine:
     def _snapshot(self) -> EngineStatus:
         service, wallet = self._service, self._wallet
         connections = self.swarm.connections if self.swarm is not None else ()
-        drops = {"dht": self._node.drops, "udx": self._node.udx.drops} if self._node is not None else {}
+        node = self._dht.node if self._dht is not None else None
+        drops = {"dht": node.drops, "udx": node.udx.drops} if node is not None else {}
         name = self._config.identity.peer_store_name
         return EngineStatus(
             identity=Identity(wallet.public_hex, wallet.address, name) if wallet is not None else None,
-            p2p=p2p_status(self._node, self._failure),
+            p2p=p2p_status(node, self._failure),
             bridge=self._bridge_status(),
             startup=self._startup.steps,
             peers=tuple(peer_status(connection, service, self._clock) for connection in connections),

@@ -28,7 +28,7 @@ def p2p_status(node: DhtNode | None, failure: str) -> P2pStatus:
     if state.phase == "online":
         return P2pOnline(len(node.table), node.host, node.port, node.firewalled, _nat(node))
     if state.phase == "offline":
-        return P2pOffline(state.last_error or "no DHT node answers", state.retry_in_s)
+        return P2pOffline(state.last_error or "no DHT node answers")
     return P2pBootstrapping(state.since, state.nodes)
 
 

@@ -73,11 +73,11 @@ def check(option: Option, value: Any, *, origin: str = "") -> Any:
     expected = kinds.get(option.kind, (str,))
     if not isinstance(value, expected) or (isinstance(value, bool) and option.kind != "bool"):
         raise _invalid(option, value, f"it must be {_describe(option)}", origin)
-    if (option.ge is not None and value < option.ge) or (option.le is not None and value > option.le):
+    if isinstance(value, int | float) and not _in_range(option, value):
         raise _invalid(option, value, f"it must be {_describe(option)}", origin)
     if option.choices and value not in option.choices:
         raise _invalid(option, value, "it must be one of " + ", ".join(option.choices), origin)
-    if option.kind == "list":
+    if isinstance(value, list | tuple):
         value = tuple(value)
         if not all(isinstance(item, str) for item in value):
             raise _invalid(option, value, "it must be a list of text", origin)
@@ -86,6 +86,10 @@ def check(option: Option, value: Any, *, origin: str = "") -> Any:
     if option.key == "subnet.bootstrap" and value and parse_key(value) is None:
         raise InvalidValue("Invalid --subnet-bootstrap. Provide 32-byte hex (64 chars).")
     return value
+
+
+def _in_range(option: Option, value: float) -> bool:
+    return (option.ge is None or value >= option.ge) and (option.le is None or value <= option.le)
 
 
 def _owner_key(option: Option, channel: str, key: Any, origin: str) -> str:
