@@ -1,0 +1,66 @@
+"""The main screen: tabs, the panes, status and keys."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.getters import query_one
+from textual.screen import Screen
+
+from intercom_tui.panes import PANES, make_pane
+from intercom_tui.panes.base import Pane
+from intercom_tui.panes.channels import ChannelsPane
+from intercom_tui.widgets.bars import KeyBar, StatusBar, TabBar
+
+
+class MainScreen(Screen[None]):
+    """Shows one pane at a time; others are built when they are first shown."""
+
+    tabs = query_one("#tabs", TabBar)
+    status_bar = query_one("#status", StatusBar)
+    keys = query_one("#keys", KeyBar)
+    body = query_one("#body", Container)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active = PANES[0].id
+
+    def compose(self) -> ComposeResult:
+        """Only the first pane is built at once."""
+        yield TabBar([(spec.id, spec.title, spec.brief) for spec in PANES], id="tabs")
+        with Container(id="body"):
+            yield make_pane(PANES[0].id)
+        yield StatusBar(id="status")
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Keep the key bar true."""
+        self.bindings_updated_signal.subscribe(self, lambda _: self.keys.refresh())
+        if (target := self.pane.first_focus()) is not None:
+            self.set_focus(target)
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that is shown."""
+        return self.query_one(f"#pane-{self.active}", Pane)
+
+    @property
+    def channels(self) -> ChannelsPane:
+        """The first pane."""
+        return self.query_one("#pane-channels", ChannelsPane)
+
+    @property
+    def panes(self) -> list[Pane]:
+        """Panes that were built."""
+        return list(self.query(Pane))
+
+    async def show_pane(self, name: str) -> None:
+        """Show a pane, and build it when it is new."""
+        if not self.query(f"#pane-{name}"):
+            await self.body.mount(make_pane(name))
+        self.active = name
+        for pane in self.panes:
+            pane.display = pane.id == f"pane-{name}"
+        self.tabs.set_active(name)
+        if (target := self.pane.first_focus()) is not None:
+            target.focus()
