@@ -1,9 +1,9 @@
 """Arguments of command lines, cut up exactly as the reference does.
 
 A line is cut into words at white space. ``"..."`` (where ``\\x`` is x), ``'...'`` (literal) and ``\\x`` quote, and
-pieces glued together are one word. After the command the words are taken in pairs of name and value, whatever the value looks
-like; there is no ``--name=value`` and no flag without a value. A line break after a word ends the parsing before that
-word.
+pieces glued together are one word. After the command the words are taken in pairs of name and value, whatever the
+value looks like; there is no ``--name=value`` and no flag without a value. A line break after a word ends the parsing
+before that word.
 
 Protocol reference: 15-terminal-commands section 2, 06-sidechannel section 10.
 """
