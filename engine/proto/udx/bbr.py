@@ -76,6 +76,7 @@ class Bbr:
         self._saved_window = 0
         self._conserving = False
         self._recovering = False
+        self._restarted = False
         self._extra = [0, 0]
         self._extra_index = 0
         self._extra_round = 0
@@ -107,6 +108,12 @@ class Bbr:
             wanted = self._pacing_gain * rate * PACING_MARGIN
             if self._full or self.pacing_rate is None or wanted > self.pacing_rate:
                 self.pacing_rate = wanted
+
+    def on_restart(self, now: float) -> None:
+        """An idle path needs no probing for its round trip time: the next ack measures it."""
+        self._restarted = True
+        self._epoch_at = now
+        self._epoch_acked = 0
 
     def on_recovery(self, now: float, in_flight: int) -> None:
         """Conserve packets for one round."""
@@ -224,12 +231,13 @@ class Bbr:
         if sample.rtt_s is not None and (self._min_rtt_at is None or sample.rtt_s <= self._min_rtt_s or expired):
             self._min_rtt_s = sample.rtt_s
             self._min_rtt_at = now
-        if expired and self.mode is not Mode.PROBE_RTT:
+        if expired and not self._restarted and self.mode is not Mode.PROBE_RTT:
             self._save_window()
             self.mode = Mode.PROBE_RTT
             self._pacing_gain = 1.0
             self._window_gain = 1.0
             self._probe_rtt_done_at = None
+        self._restarted = False
         if self.mode is Mode.PROBE_RTT:
             self._probe_rtt(sample, round_start)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 INITIAL_WINDOW = 10
 MIN_WINDOW = 4
-MAX_WINDOW = 2048
+MAX_WINDOW = 4096
 """Packets; the cap bounds what one stream can have on the way."""
 
 
@@ -50,6 +50,9 @@ class CongestionControl(Protocol):
 
     def on_ack(self, sample: RateSample) -> None:
         """Packets were acknowledged."""
+
+    def on_restart(self, now: float) -> None:
+        """Data is sent after nothing was on the way."""
 
     def on_recovery(self, now: float, in_flight: int) -> None:
         """Loss was detected and a recovery episode begins."""

@@ -278,6 +278,8 @@ class Sender:
         board = self.board
         queue = self.queue
         first = board.next_seq
+        if not board.outstanding:
+            self.congestion.on_restart(now)
         room = self._window_packets() - board.outstanding
         count = min(budget, self.congestion.window - board.pipe)
         while count > 0 and queue.bytes and room > 0:

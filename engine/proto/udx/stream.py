@@ -170,6 +170,7 @@ class UdxStream:
         self.sender.route = route
         self.sender.mtu.restart()
         self._changed_at_seq = self.sender.board.next_seq
+        self._check_changed()
 
     def write(self, data: bytes) -> bool:
         """Queue stream bytes; False means full: wait for :class:`~engine.proto.udx.events.Drained`.
@@ -339,7 +340,10 @@ class UdxStream:
             self.rejections["sack"] += invalid
         if sender.end_acked and not ended_before:
             self._ack_owed = self._ack_owed or not self._remote_ended
-        if self._changed_at_seq is not None and sender.board.una >= self._changed_at_seq:
+        self._check_changed()
+
+    def _check_changed(self) -> None:
+        if self._changed_at_seq is not None and self.sender.board.una >= self._changed_at_seq:
             self._changed_at_seq = None
             self._events.append(RemoteChanged())
 
