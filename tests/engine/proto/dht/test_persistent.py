@@ -139,8 +139,12 @@ def test_vectors_are_accepted_by_the_node_they_are_signed_for() -> None:
             2**52,
         )
         assert store.handle(message) == STORED, case["name"]
-        for field in ("target", "token", "node_id"):
-            assert store.handle(replace(message, **{field: bytes(32)})) == Drop("bad_announce_signature")
+        for changed in (
+            replace(message, target=bytes(32)),
+            replace(message, token=bytes(32)),
+            replace(message, node_id=bytes(32)),
+        ):
+            assert store.handle(changed) == Drop("bad_announce_signature")
 
 
 def test_refresh_re_adds_a_record_with_the_preimage() -> None:
