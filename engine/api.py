@@ -33,7 +33,9 @@ class Sent:
     peers: int
     """Neighbours it was written to now."""
     queued: int
-    """Neighbours whose channel is still opening; it is written when it opens."""
+    """Neighbours it waits for: their channel is still opening, or they cannot take more bytes right now."""
+    warning: str | None = None
+    """Why receivers may not take it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.crypto.hashes import sha256
+from engine.errors import InvalidChannel
 from engine.wire.compact import encode_utf8
 from engine.wire.jstext import js_trim
 
@@ -18,6 +19,18 @@ PROTOCOL_PREFIX: Final = "sidechannel/"
 def channel_name(text: str) -> str:
     """The name behind what somebody typed: trimmed as JavaScript trims; empty text is no channel."""
     return js_trim(text)
+
+
+def required_name(text: str) -> str:
+    """As :func:`channel_name`.
+
+    Raises:
+        InvalidChannel: there is no name.
+    """
+    name = channel_name(text)
+    if not name:
+        raise InvalidChannel("The channel name is empty.")
+    return name
 
 
 def topic(name: str) -> bytes:

@@ -25,7 +25,7 @@ DEFAULT_MAX_BYTES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Hardening:
-    """Where this peer is stricter than the reference; the defaults are what it runs with."""
+    """Where this peer does better than the reference; the defaults are what it runs with."""
 
     limit_first: bool = True
     """Count a frame's bytes before anything is computed from it."""
@@ -43,6 +43,8 @@ class Hardening:
     """Relay no further than we relay our own messages."""
     keep_welcomes: bool = True
     """Leaving a channel does not forget its verified welcome; an older welcome never replaces a newer one."""
+    welcome_admitted: bool = True
+    """The owner sends its welcome to a neighbour that has just shown a valid invite."""
     max_id_chars: int | None = 256
     """Longest identifier."""
     live_window_ms: int | None = 600_000
@@ -58,6 +60,7 @@ REFERENCE: Final = Hardening(
     remember_last=False,
     clamp_ttl=False,
     keep_welcomes=False,
+    welcome_admitted=False,
     max_id_chars=None,
     live_window_ms=None,
 )
