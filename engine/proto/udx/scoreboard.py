@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from heapq import heappop, heappush
 
 from engine.proto.udx.rtt import RttEstimator
 
@@ -144,7 +145,7 @@ class Scoreboard:
         self._rtt = rtt
         self._packets: dict[int, Transmission] = {}
         self._sent: deque[Transmission] = deque()
-        self._lost: deque[Transmission] = deque()
+        self._lost: list[tuple[int, int, Transmission]] = []
         self._lost_count = 0
         self._orders = 0
         self._highest_delivered = initial_seq - 1
@@ -199,9 +200,9 @@ class Scoreboard:
         return None
 
     def next_lost(self) -> Transmission | None:
-        """Remove and return the lost packet that waits longest."""
+        """Remove and return the lost packet with the lowest number."""
         while self._lost:
-            packet = self._lost.popleft()
+            packet = heappop(self._lost)[2]
             if packet.state == LOST:
                 self._lost_count -= 1
                 return packet
@@ -341,7 +342,7 @@ class Scoreboard:
     def _mark_lost(self, packet: Transmission) -> None:
         packet.state = LOST
         self.pipe -= 1
-        self._lost.append(packet)
+        heappush(self._lost, (packet.seq, packet.order, packet))
         self._lost_count += 1
 
     def _reorder_window(self, recovering: bool) -> float:

@@ -1,7 +1,7 @@
 """Repeats the recorded conversations between two udx-native streams.
 
-Source: ``tests/vectors/udx/streams.json``, made by running udx-native 1.21.3 through a tap. The packets of each direction
-must be the same bytes in the same order; times are virtual.
+Source: ``tests/vectors/udx/streams.json``, made by running udx-native 1.21.3 through a tap. The packets of each
+direction must be the same bytes in the same order; times are virtual.
 """
 
 from __future__ import annotations
@@ -216,7 +216,10 @@ def test_same_packets_as_the_reference(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "first", "texts", "pause_s"),
-    [("initial-seq", 7, [b"seven", b"eight"], 0.04), ("sequence-wrap", 0xFFFF_FFFE, [b"w0", b"w1", b"w2", b"w3"], 0.02)],
+    [
+        ("initial-seq", 7, [b"seven", b"eight"], 0.04),
+        ("sequence-wrap", 0xFFFF_FFFE, [b"w0", b"w1", b"w2", b"w3"], 0.02),
+    ],
 )
 def test_other_first_numbers(name: str, first: int, texts: list[bytes], pause_s: float) -> None:
     pair = Pair(Link(0.002))
