@@ -15,7 +15,6 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -23,13 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from engine.bridge.scopes import Scope, expand
-from engine.errors import BridgeMisconfigured, DecodeError
-from engine.store.atomic import write_atomic
+from engine.errors import BridgeMisconfigured, DecodeError, StoreError
+from engine.store.atomic import open_to_others, read_limited, write_atomic
 from engine.wire.jsjson import JsonValue, parse, stringify
 
 _logger = logging.getLogger(__name__)
 
 TOKEN_BYTES: Final = 32
+MAX_FILE_BYTES: Final = 1024 * 1024
 FLAG_LABEL: Final = "token"
 """Label of the token given with ``--sc-bridge-token``."""
 GENERATED: Final = (
@@ -109,11 +109,10 @@ def create_token_file(path: Path, random_bytes: Callable[[int], bytes]) -> list[
         for token, (label, scopes) in zip(tokens, GENERATED, strict=True)
     ]
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(path, (json.dumps({"tokens": written}, indent=2) + "\n").encode(), mode=0o600)
-    except OSError as error:
+        write_atomic(path, (json.dumps({"tokens": written}, indent=2) + "\n").encode())
+    except StoreError as error:
         raise BridgeMisconfigured(
-            f"The token file {path} cannot be written: {error.strerror}.", hint="Give another --sc-bridge-token-file."
+            f"The token file cannot be made: {error}", hint="Give another --sc-bridge-token-file."
         ) from None
     _logger.info("made bridge tokens in %s", path)
     return tokens
@@ -126,17 +125,15 @@ def read_token_file(path: Path) -> list[Token]:
         BridgeMisconfigured: it cannot be read or is not a token file.
     """
     try:
-        text = path.read_bytes()
-        loose = stat.S_IMODE(path.stat().st_mode) & 0o077
-    except OSError as error:
+        text = read_limited(path, MAX_FILE_BYTES)
+    except StoreError as error:
         raise BridgeMisconfigured(
-            f"The token file {path} cannot be read: {error.strerror}.",
-            hint="Make it readable, or delete it to have a new one made.",
+            f"The token file is not usable: {error}", hint="Make it readable, or delete it to have a new one made."
         ) from None
-    if loose:
+    if open_to_others(path):
         _logger.warning("token file %s can be read by other users; run: chmod 600", path)
     try:
-        return _tokens_of(parse(text))
+        return _tokens_of(parse(text or b""))
     except DecodeError as error:
         raise BridgeMisconfigured(
             f"The token file {path} is not usable: {error}", hint="Repair it, or delete it to have a new one made."

@@ -364,7 +364,9 @@ class FakeEngine:
         )
 
     def hear(self, sent: ChannelMessage) -> None:
-        """A message of another peer arrives."""
+        """A message of another peer arrives; controls between peers are not delivered."""
+        if isinstance(sent.message, dict) and sent.message.get("control") in ("auth", "welcome", "open_channel"):
+            return
         own = self.message(sent.channel, sent.message, sender=sent.sender, ts_ms=sent.ts_ms)
         heard = dataclasses.replace(own, id=sent.id)
         self._sidechannel.stored.append(heard)
