@@ -1,6 +1,8 @@
 """Getting and staying online.
 
-    bootstrapping --somebody answered--> online --nobody answers--> offline --> bootstrapping ...
+    bootstrapping --somebody answered--> online
+          |                              |    ^
+          +---nobody answered---> offline <---+ (and back as soon as somebody answers)
 
 Every attempt has a deadline (the retransmissions of its requests), failures are visible in the node's state, and
 attempts go on with a growing pause for as long as the node lives.
@@ -72,7 +74,7 @@ class Bootstrap:
             self.ready.set()
             self._lost.clear()
             await self._lost.wait()
-            self._report("offline", 0, "No node answers.")
+            self._report("offline", 0, "No node answers any more; trying again.")
 
     async def _get_online(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -84,9 +86,8 @@ class Bootstrap:
             if answered or not (len(self._entries) or self._known()):
                 break
             failed = True
-            self._report("offline", 0, f"No bootstrap node answered, trying again in {pause_s:.0f} s.")
+            self._report("offline", 0, "No bootstrap node answers; trying again.")
             await asyncio.sleep(pause_s)
-            self._report("bootstrapping", 0, "No bootstrap node answered.")
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
             retries = 2
         if await self._settle():

@@ -500,7 +500,10 @@ class DhtNode:
     def _report(self, phase: Phase, answered: int, error: str | None) -> None:
         back = phase == "online" and self.bootstrapped
         since = self._loop.time() if phase != self._state.phase else self._state.since
-        self._state = NodeState(phase, since, len(self.table), answered, error)
+        state = NodeState(phase, since, len(self.table), answered, error)
+        if state == self._state:
+            return
+        self._state = state
         for listener in list(self.on_state):
             listener(self.state)
         if back:
