@@ -105,6 +105,8 @@ _Order: TypeAlias = Callable[[dict[str, Any]], Iterable[str]]
 
 
 def _serialise(value: object, order: _Order) -> str:
+    if not isinstance(value, (dict, list)):
+        return _scalar_text(value)
     parts: list[str] = []
     try:
         _write(value, parts.append, order)

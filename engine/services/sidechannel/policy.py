@@ -48,6 +48,7 @@ from engine.services.sidechannel.relay import relay_ttl
 from engine.services.sidechannel.seen import REFERENCE_CAPACITY, REFERENCE_MAX_AGE_MS, SeenCache
 from engine.services.sidechannel.signatures import signature_of
 from engine.services.sidechannel.welcomes import VerifiedWelcome
+from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, stable_stringify, stringify
 
 RELAYED_FORGERY_BYTES: Final = 4096
@@ -56,6 +57,7 @@ MAX_FRAME_BYTES: Final = 1_000_000
 """Largest message taken from a neighbour even when its rate is not limited."""
 MAX_SEEN_CHANNELS: Final = 256
 _DIGEST_BYTES: Final = 16
+_SIGNATURE_CHARS: Final = 32
 
 
 class Verdict(Enum):
@@ -116,7 +118,7 @@ class _Case:
     control: JsonValue
     decision: Decision = field(default_factory=Decision)
     canonical_: CanonicalFields | None = None
-    seen_key: Hashable = None
+    seen_keys: tuple[bytes, bytes] = (b"", b"")
 
     @property
     def canonical(self) -> CanonicalFields:
@@ -165,8 +167,8 @@ class ReceivePolicy:
         """Remember a message of our own, so that it is not taken when it comes back."""
         seen = self._seen_in(channel)
         if self._hard.remember_last:
-            seen.add(_digest(stringify(id), ""), tick_ms)
-            seen.add(_digest(stringify(id), signature), tick_ms)
+            for key in _seen_keys(stringify(id), signature):
+                seen.add(key, tick_ms)
         else:
             seen.add(id, tick_ms)
 
@@ -389,20 +391,19 @@ class ReceivePolicy:
         """Our way: look up by identifier and signature now, remember at the end."""
         id = case.fields.get("id")
         identity = _fallback_id(case) if id is None or id == "" else stable_stringify(id)
-        signature = signature_of(case.arrival.payload) or ""
-        case.seen_key = (_digest(identity, signature.lower()), _digest(identity, ""))
-        return DropReason.DUPLICATE if case.seen_key[0] in self._seen_in(case.arrival.channel) else None
+        case.seen_keys = _seen_keys(identity, signature_of(case.arrival.payload) or "")
+        return DropReason.DUPLICATE if case.seen_keys[0] in self._seen_in(case.arrival.channel) else None
 
     def _remember_case(self, case: _Case) -> None:
-        assert isinstance(case.seen_key, tuple)
         seen = self._seen_in(case.arrival.channel)
-        for key in case.seen_key:  # the second one stops a copy whose signature was cut off
+        for key in case.seen_keys:  # the second one stops a copy whose signature was cut off
             seen.add(key, case.arrival.tick_ms)
 
 
-def _digest(identity: str, signature: str) -> bytes:
-    text = f"{identity}|{signature}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
+def _seen_keys(identity: str, signature: str) -> tuple[bytes, bytes]:
+    """What is remembered of a message: its identifier with the beginning of its signature, and its identifier alone."""
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    return digest + encode_utf8(signature[:_SIGNATURE_CHARS].lower()), digest
 
 
 def _fallback_id(case: _Case) -> str:
