@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -73,7 +74,7 @@ class Engine:
     Args:
         config: settings.
         paths: files.
-        password: password of keypair.json; empty = none.
+        load_identity: reads or makes the wallet; called in a thread.
         network: where sockets come from; the OS by default.
         clock: source of time.
     """
@@ -83,13 +84,13 @@ class Engine:
         config: Config,
         paths: Paths,
         *,
-        password: bytes = b"",
+        load_identity: Callable[[], Wallet] | None = None,
         network: UdpNetwork | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._config = config
         self._paths = paths
-        self._password = password
+        self._load_wallet = load_identity or partial(load_or_create, paths.keypair)
         self._udp = network or OsNetwork()
         self._clock = clock or SystemClock()
         self._bus = EventBus()
@@ -200,7 +201,7 @@ class Engine:
         self.touch()
 
     async def _load_identity(self) -> Wallet:
-        return await asyncio.to_thread(load_or_create, self._paths.keypair, self._password)
+        return await asyncio.to_thread(self._load_wallet)
 
     async def _open_network(self) -> HyperDht:
         settings = self._config.network

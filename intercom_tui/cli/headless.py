@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from engine.engine import Engine
+from engine.api import EngineAPI
+from engine.crypto.wallet import Wallet
 from engine.events import ChannelJoined, Event, Gap, InviteAccepted, MessageReceived, OpenRequested, PlaneFailed
 from engine.logs import setup_logging
 from engine.net.tasks import TaskScope
 from engine.wire.jsjson import stringify
-from intercom_tui.cli.main import read_password, run_loop
+from intercom_tui.cli.identity import begin_loading, read_password
+from intercom_tui.cli.main import run_loop
 from intercom_tui.cli.options import Invocation
 from intercom_tui.safe import safe_line
 
@@ -28,11 +31,14 @@ def run_headless(call: Invocation) -> None:
     log = call.loaded.config.log
     path = Path(log.file).expanduser() if log.file else call.paths.log
     setup_logging(path, level=log.level, as_json=log.json, stderr=True)
-    run_loop(_run(call))
+    load_identity = begin_loading(call.paths, read_password(call.loaded.config))
+    run_loop(_run(call, load_identity))
 
 
-async def _run(call: Invocation) -> None:
-    engine = Engine(call.loaded.config, call.paths, password=read_password(call))
+async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
+    from engine.engine import Engine  # heavy: imported while the identity is being read
+
+    engine = Engine(call.loaded.config, call.paths, load_identity=load_identity)
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
@@ -52,7 +58,7 @@ async def _run(call: Invocation) -> None:
             await scope.close()
 
 
-def _announce(engine: Engine) -> None:
+def _announce(engine: EngineAPI) -> None:
     identity = engine.status.identity
     assert identity is not None, "a peer that is ready has an identity"
     click.echo(f"Peer pubkey (hex): {identity.public_key}")
@@ -60,7 +66,7 @@ def _announce(engine: Engine) -> None:
     click.echo("Sidechannel: ready")
 
 
-async def _print_events(engine: Engine) -> None:
+async def _print_events(engine: EngineAPI) -> None:
     quiet = engine.config.sidechannel.quiet or engine.config.bridge.enabled
     events = engine.events(MessageReceived, ChannelJoined, InviteAccepted, OpenRequested, PlaneFailed, Gap)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ import click
 from engine.config.write import write_config
 from engine.errors import ConfigError, IntercomError, PolicyDenied, StoreLocked, TimedOut
 from engine.version import VERSION
-from intercom_tui.cli.options import Invocation, explain_unknown_flag, invocation, normalise, settings_options
+from intercom_tui.cli.options import explain_unknown_flag, invocation, normalise, settings_options
 
 EXIT_ERROR, EXIT_USAGE, EXIT_CONFIG, EXIT_LOCKED, EXIT_TIMEOUT, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
@@ -38,7 +37,7 @@ class _Commands(click.Group):
 @click.option("--no-setup", is_flag=True, help="Skip the first-run questions and use the defaults.")
 @settings_options
 @click.pass_context
-def cli(context: click.Context, no_setup: bool, **arguments: Any) -> None:
+def cli(context: click.Context, /, no_setup: bool, **arguments: Any) -> None:
     """Intercom: encrypted peer-to-peer channels for people and agents. Without a command: the full-screen app."""
     if context.invoked_subcommand is None:
         from intercom_tui.cli.screen import run_screen
@@ -53,7 +52,7 @@ def cli(context: click.Context, no_setup: bool, **arguments: Any) -> None:
 @click.argument("store", required=False, default="")
 @settings_options
 @click.pass_context
-def run(context: click.Context, store: str, **arguments: Any) -> None:
+def run(context: click.Context, /, store: str, **arguments: Any) -> None:
     """Run the peer without a screen until SIGTERM or Ctrl+C. STORE is the name of its store."""
     from intercom_tui.cli.headless import run_headless
 
@@ -76,7 +75,7 @@ def dht(host: str, port: int, nodes: int) -> None:
 @click.option("--invitee", "invitees", multiple=True, metavar="KEY", help="Public key to invite to protected channels.")
 @settings_options
 @click.pass_context
-def script(context: click.Context, output: str, invitees: tuple[str, ...], **arguments: Any) -> None:
+def script(context: click.Context, /, output: str, invitees: tuple[str, ...], **arguments: Any) -> None:
     """Write the run script of this peer, with one-line commands for those who join its channels."""
     from intercom_tui.cli.script import write_script
 
@@ -87,7 +86,7 @@ def script(context: click.Context, output: str, invitees: tuple[str, ...], **arg
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options
 @click.pass_context
-def doctor(context: click.Context, as_json: bool, **arguments: Any) -> None:
+def doctor(context: click.Context, /, as_json: bool, **arguments: Any) -> None:
     """Say in words why the network does not work."""
     from intercom_tui.cli.doctor import run_doctor
 
@@ -103,7 +102,7 @@ def config() -> None:
 @click.option("--origin", is_flag=True, help="Also tell where each value comes from.")
 @settings_options
 @click.pass_context
-def config_show(context: click.Context, origin: bool, **arguments: Any) -> None:
+def config_show(context: click.Context, /, origin: bool, **arguments: Any) -> None:
     """Print every setting."""
     from intercom_tui.cli.settings import print_settings
 
@@ -113,7 +112,7 @@ def config_show(context: click.Context, origin: bool, **arguments: Any) -> None:
 @config.command("init")
 @settings_options
 @click.pass_context
-def config_init(context: click.Context, **arguments: Any) -> None:
+def config_init(context: click.Context, /, **arguments: Any) -> None:
     """Write the configuration file with the settings given as flags."""
     call = invocation(context, arguments)
     from intercom_tui.cli.settings import explicit_values
@@ -153,21 +152,6 @@ def _fail(text: str, hint: str, code: int) -> None:
     if hint:
         click.echo(f"  {hint}", err=True)
     raise SystemExit(code)
-
-
-def read_password(call: Invocation) -> bytes:
-    """The password of keypair.json from the file the settings name; empty when there is none.
-
-    Raises:
-        ConfigError: the file cannot be read.
-    """
-    name = call.loaded.config.identity.keypair_password_file
-    if not name:
-        return b""
-    try:
-        return Path(name).expanduser().read_bytes().rstrip(b"\r\n")
-    except OSError as error:
-        raise ConfigError(f"The password file {name} cannot be read: {error.strerror}.") from error
 
 
 def run_loop(coroutine: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.config.write import write_config
-from engine.engine import Engine
+from engine.crypto.wallet import Wallet
 from engine.logs import RingHandler, setup_logging
-from intercom_tui.cli.main import read_password, run_loop
+from intercom_tui.cli.identity import begin_loading, read_password
+from intercom_tui.cli.main import run_loop
 from intercom_tui.cli.options import Invocation, reload
 
 
@@ -28,13 +30,15 @@ def run_screen(call: Invocation, *, ask: bool) -> None:
     log = call.loaded.config.log
     path = Path(log.file).expanduser() if log.file else call.paths.log
     ring, _ = setup_logging(path, level=log.level, as_json=log.json, stderr=False)
-    run_loop(_run(call, ring))
+    load_identity = begin_loading(call.paths, read_password(call.loaded.config))
+    run_loop(_run(call, load_identity, ring))
 
 
-async def _run(call: Invocation, ring: RingHandler) -> None:
+async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: RingHandler) -> None:
+    from engine.engine import Engine
     from intercom_tui.app import IntercomApp
 
     config = call.loaded.config
-    async with Engine(config, call.paths, password=read_password(call)) as engine:
+    async with Engine(config, call.paths, load_identity=load_identity) as engine:
         app = IntercomApp(engine, state_path=call.paths.ui_state, config=config, log_ring=ring)
         await app.run_async()
