@@ -363,14 +363,21 @@ class FakeEngine:
             peers=peers,
         )
 
+    def receive(self, channel: str, value: JsonValue) -> ChannelMessage:
+        """A message of some peer arrives."""
+        return self._deliver(self.message(channel, value, sender="cc" * 32))
+
     def hear(self, sent: ChannelMessage) -> None:
         """A message of another peer arrives; controls between peers are not delivered."""
         if isinstance(sent.message, dict) and sent.message.get("control") in ("auth", "welcome", "open_channel"):
             return
         own = self.message(sent.channel, sent.message, sender=sent.sender, ts_ms=sent.ts_ms)
-        heard = dataclasses.replace(own, id=sent.id)
-        self._sidechannel.stored.append(heard)
-        self.publish(MessageReceived(heard))
+        self._deliver(dataclasses.replace(own, id=sent.id))
+
+    def _deliver(self, message: ChannelMessage) -> ChannelMessage:
+        self._sidechannel.stored.append(message)
+        self.publish(MessageReceived(message))
+        return message
 
     def _peer(self, other: FakeEngine) -> PeerStatus:
         common = tuple(name for name in self._sidechannel.channels if name in other.sidechannel.channels)

@@ -78,7 +78,7 @@ async def test_an_unauthenticated_client_gets_hello_and_nothing_else(tmp_path: P
         assert server.tokens_path.exists()
         hello = await client.next()
         assert list(hello) == ["type", "peer", "address", "entryChannel", "filter", "requiresAuth"]
-        engine.hear(engine.message("0000intercom", "not for strangers"))
+        engine.receive("0000intercom", "not for strangers")
         for kind in ("ping", "send", "join", "leave", "open", "subscribe", "stats", "info", "cli", "since", "options"):
             reply = await client.ask({"type": kind, "id": 1, "channel": "x", "command": "/help"})
             assert reply["error"] == "Unauthorized.", kind
@@ -194,10 +194,10 @@ async def test_events_the_bridge_was_too_slow_for_come_from_the_store(
     monkeypatch.setattr(server_module, "RECOVER_LIMIT", 60)
     engine = FakeEngine()
     async with bridge(engine, tmp_path / "t") as server, agent(server, extended=True) as client:
-        engine.hear(engine.message("a", "first"))
+        engine.receive("a", "first")
         assert (await client.event())["message"] == "first"
         for number in range(200):
-            engine.hear(engine.message("a", number))
+            engine.receive("a", number)
         await asyncio.sleep(0)
-        engine.hear(engine.message("a", 200))
+        engine.receive("a", 200)
         assert [(await client.event())["message"] for _ in range(201)] == list(range(201))

@@ -224,7 +224,7 @@ async def test_a_stalled_client_is_cut_off_and_resumes_while_others_go_on(
                 listeners.create_task(listen(other, total, delays))
             stalled.socket.transport.pause_reading()
             for number in range(1, total + 1):
-                engine.hear(engine.message("a", {"n": number, "at": loop.time(), "text": "x" * 4000}))
+                engine.receive("a", {"n": number, "at": loop.time(), "text": "x" * 4000})
                 if number % 20 == 0:
                     await asyncio.sleep(0.002)
         stalled.socket.transport.resume_reading()
