@@ -232,6 +232,7 @@ async def test_a_killed_peer_that_comes_back_is_reached_again(js_stack: Any) -> 
         js, js_key = await _js_peer(js_stack, port)
         await _js_join(js)
         await js.event("connection", 40)
+        await peer.wait(lambda: sum(kind == "connection" for kind, _, _ in peer.events) == 2)
         await _exchange(peer, js, js_key)
         assert len(peer.swarm.connections) == 1
 
