@@ -195,12 +195,15 @@ class PortableSocket:
         while not self._closed:
             data, to = await self._sender.get()
             self._backlog_bytes -= len(data)
-            try:
-                await self._stream.send(data, to)
-            except asyncio_dgram.TransportClosed:
-                return
-            except OSError as error:
-                self.drops[type(error).__name__] += 1
+            sent = False
+            while not sent:
+                try:
+                    await self._stream.send(data, to)
+                    sent = True
+                except asyncio_dgram.TransportClosed:
+                    return
+                except OSError as error:  # of an earlier datagram; this one was not tried
+                    self.drops[type(error).__name__] += 1
 
     def _deliver(self) -> None:
         burst, self._burst = self._burst, []

@@ -82,7 +82,7 @@ class Watched:
 
     def _closed(self, error: Exception | None) -> None:
         if error is not None:
-            codes = {ConnectionResetError: "ECONNRESET", TimeoutError: "ETIMEDOUT"}
+            codes: dict[type[Exception], str] = {ConnectionResetError: "ECONNRESET", TimeoutError: "ETIMEDOUT"}
             self.events.append({"what": "error", **self._extra, "code": codes[type(error)]})
         self._add("close")
 

@@ -9,7 +9,6 @@ from engine.proto.udx.rtt import MAX_RTO_S, MIN_RTO_S, MIN_RTT_WINDOW_S, RttEsti
 
 def test_first_and_later_samples() -> None:
     rtt = RttEstimator()
-    assert rtt.smoothed_s is None
     assert rtt.rto_s == MIN_RTO_S
     rtt.sample(0.4, 1.0)
     assert (rtt.smoothed_s, rtt.variation_s) == (0.4, 0.2)

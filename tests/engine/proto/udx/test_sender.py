@@ -145,12 +145,13 @@ def test_recovery_ends_with_the_number_that_was_next() -> None:
     peer.sent()
     peer.now += 0.1
     peer.ack(2, (3, 7))  # number 1 is an MTU probe, whose loss would not count
-    assert peer.stream.sender.state is RecoveryState.RECOVERY
+    states = [peer.stream.sender.state]
     assert [packet.seq for packet in peer.sent()] == [2]
     assert peer.stream.sender.retransmissions == 1
     peer.now += 0.1
     peer.ack(7)
-    assert peer.stream.sender.state is RecoveryState.OPEN
+    states.append(peer.stream.sender.state)
+    assert states == [RecoveryState.RECOVERY, RecoveryState.OPEN]
 
 
 def test_lost_probe_is_no_congestion() -> None:
