@@ -180,7 +180,7 @@ async def check_dht(network: UdpNetwork, config: Config) -> AsyncIterator[Findin
         bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
     scope = TaskScope("doctor")
     host = settings.bind_host or (LOCAL_HOST if settings.local else "0.0.0.0")
-    node = DhtNode(network, DhtConfig(bootstrap=tuple(bootstrap), host=host), scope)
+    node = DhtNode(network, DhtConfig(bootstrap=tuple(bootstrap), host=host, port=0), scope)
     try:
         await node.start()
         async with asyncio.timeout(BOOTSTRAP_WAIT_S):

@@ -212,12 +212,15 @@ class Engine:
             bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
             self._local = LocalNetwork(self._udp, settings.local_bootstrap_port, self._scope.child("local"))
             await self._local.ensure()
-        config = DhtConfig(bootstrap=tuple(bootstrap), host=host, port=settings.bind_port or DEFAULT_DHT_PORT)
+        config = DhtConfig(bootstrap=tuple(bootstrap), host=host, port=settings.bind_port or self._first_port())
         dht = HyperDht(self._udp, config, self._scope)
         dht.node.on_state.append(lambda _state: self.touch())
         await dht.start()
         self._dht = dht
         return dht
+
+    def _first_port(self) -> int:
+        return 0 if self._config.network.local else DEFAULT_DHT_PORT
 
     def _compose(self, wallet: Wallet, dht: HyperDht) -> None:
         self.swarm = Hyperswarm(

@@ -12,11 +12,9 @@ from typing import Any
 
 from engine.config.load import values_of
 from engine.config.schema import Option
-from engine.config.sections import OPTIONS, Config
+from engine.config.sections import ENTRY_CHANNEL, OPTIONS, Config
 
 _PROGRAM = "intercom-tui"
-_OF_THE_JOINER = frozenset({"identity", "bridge", "ui", "log", "msb"})
-"""Sections that are the joiner's own business."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +57,38 @@ def start_command(config: Config, *, home: str, headless: bool) -> str:
 
 
 def joiner_command(
-    config: Config, channel: str, *, welcome_b64: str | None = None, owner: str | None = None, headless: bool = True
+    config: Config,
+    channel: str,
+    *,
+    invite_b64: str | None = None,
+    inviter: str | None = None,
+    welcome_b64: str | None = None,
+    owner: str | None = None,
+    headless: bool = True,
 ) -> str:
     """One line with which somebody else joins a channel of this peer.
 
     Args:
         config: of this peer; what the joiner must share is taken from it.
         channel: channel to join.
+        invite_b64: an invite for the joiner, if the channel is protected.
+        inviter: public key hex of who made the invite.
         welcome_b64: the channel's welcome, if there is one.
         owner: the channel's owner, public key hex, if there is one.
         headless: ``run`` instead of the full-screen app.
     """
     shared = {key: value for key, value in values_of(config).items() if key.split(".")[0] == "network"}
     shared["network.bind_host"], shared["network.bind_port"] = "", 0
-    shared["sidechannel.channels"] = (channel,)
+    shared["sidechannel.channels"] = () if channel == ENTRY_CHANNEL else (channel,)
     if owner:
         shared["sidechannel.owner"] = {channel: owner}
     if welcome_b64:
         shared["sidechannel.welcome"] = {channel: f"b64:{welcome_b64}"}
+    if invite_b64:
+        shared["sidechannel.invites"] = {channel: f"b64:{invite_b64}"}
+        shared["sidechannel.invite_required"] = True
+        shared["sidechannel.invite_channels"] = (channel,)
+        shared["sidechannel.inviter_keys"] = tuple(filter(None, (inviter,)))
     for name in ("pow", "pow_difficulty", "pow_entry", "pow_channels", "welcome_required"):
         shared[f"sidechannel.{name}"] = getattr(config.sidechannel, name)
     if channel in config.sidechannel.owner_write_channels or config.sidechannel.owner_write_only:

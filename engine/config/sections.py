@@ -196,6 +196,12 @@ class SidechannelConfig:
     )
     inviter_keys: tuple[str, ...] = _sc("inviter-keys", (), "Public keys whose invites count.")
     invite_ttl: int = _sc("invite-ttl", 604_800, "Life of the invites this peer creates.", unit="s", ge=0)
+    invites: Mapping[str, str] = opt(
+        {},
+        "Invite of this peer for each channel: channel:@file or channel:base64.",
+        flag="--sidechannel-invite",
+        env="SIDECHANNEL_INVITE",
+    )
     owner: Mapping[str, str] = _sc("owner", {}, "Owner of each channel: channel:key, separated by commas.")
     owner_write_only: bool = _sc("owner-write-only", False, "Only owners write, in every channel but the entry.")
     owner_write_channels: tuple[str, ...] = _sc("owner-write-channels", (), "Channels where only the owner writes.")

@@ -400,6 +400,10 @@ class SidechannelService:
         for channel, text in self._config.welcome.items():
             if self._access.accept_welcome(channel, parse_attachment(text)) is None:
                 _logger.warning("[sidechannel] the configured welcome of %r does not verify", channel)
+        for channel, text in self._config.invites.items():
+            check = self._credentials.take(channel, parse_attachment(text), None)
+            if check is None or not check.valid:
+                _logger.warning("[sidechannel] the configured invite for %r does not verify", channel)
         for channel in (ENTRY_CHANNEL, *self._config.channels):
             try:
                 self._enter(required_name(channel), None).joined = True
