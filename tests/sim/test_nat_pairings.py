@@ -162,6 +162,45 @@ def test_a_local_network_without_any_way() -> None:
     assert took < 20
 
 
+def test_a_server_that_cannot_come_to_a_reachable_client() -> None:
+    async def main() -> tuple[str, float]:
+        async with peer_network() as net:
+            serving = await net.peer(net.place("consistent", 1))
+            dialling = await net.peer(net.place("open", 2))
+            await serving.create_server(SERVER_KEYS, Echo()).listen()
+            net.fake.block("20.0.1.1", "20.0.2.1")
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(PeerUnreachable) as failure:
+                await dialling.connect(SERVER_KEYS.public_key, CLIENT_KEYS)
+            return failure.value.reason, asyncio.get_running_loop().time() - began
+
+    reason, took = run_virtual(main(), limit_s=600)
+    assert reason == "HOLEPUNCH_ABORTED"
+    assert 10 <= took < 11
+
+
+def test_a_path_that_does_not_open_ends_with_the_schedule() -> None:
+    async def main() -> tuple[str, float]:
+        async with peer_network() as net:
+            serving = await net.peer(net.place("consistent", 1))
+            dialling = await net.peer(net.place("consistent", 2))
+            server = serving.create_server(SERVER_KEYS, Echo())
+            await server.listen()
+            net.fake.block("20.0.1.1", "20.0.2.1")
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(PeerUnreachable) as failure:
+                await dialling.connect(SERVER_KEYS.public_key, CLIENT_KEYS)
+            took = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(30)
+            assert server.pending_count == 0
+            assert len(serving._context.sockets) == len(dialling._context.sockets) == 0
+            return failure.value.reason, took
+
+    reason, took = run_virtual(main(), limit_s=600)
+    assert reason == "HOLEPUNCH_ABORTED"
+    assert 10 <= took < 12
+
+
 def isolate(box: FakeNat) -> None:
     """Hosts of the network cannot reach each other directly, as on guest networks and behind carriers."""
     send = box.send

@@ -27,7 +27,7 @@ from typing import Final
 from engine.crypto.hashes import blake2b
 from engine.crypto.keys import KeyPair
 from engine.crypto.noise import HandshakeIK
-from engine.errors import HandshakeFailed, IntercomError, NetworkError, PeerUnreachable, RequestCancelled
+from engine.errors import NetworkError, PeerUnreachable, RequestCancelled
 from engine.net.dht.context import PeerContext
 from engine.net.dht.dial_handshake import Established, HandshakeSearch
 from engine.net.dht.dial_punch import DialPunch
@@ -76,7 +76,7 @@ class Dial:
         self._noise = HandshakeIK(True, key_pair, public_key, NS_PEER_HANDSHAKE, context.random_bytes)
         self._stream = context.node.udx.create_stream()
         self._stream.on_firewall = self._packet_arrived
-        self._search = HandshakeSearch(self._node, context.scope, self._noise, self._first_message, known)
+        self._search = HandshakeSearch(self._node, context.scope, self._target, self._noise, self._first_message, known)
         self._own_firewall = Firewall.UNKNOWN
         self._found: Established | None = None
         self._early: tuple[UdpSocket, Address] | None = None
@@ -119,11 +119,11 @@ class Dial:
             self._fail(error)
         except RequestCancelled:
             self.abort("REQUEST_DESTROYED")
-        except (NetworkError, HandshakeFailed):
+        except NetworkError:
+            self.abort("HOLEPUNCH_ABORTED")
+        except Exception:
             self.abort("PEER_CONNECTION_FAILED")
-        except IntercomError as error:
-            self.abort("PEER_CONNECTION_FAILED")
-            raise error
+            raise
 
     async def _find_route(self) -> None:
         found = self._found = await self._search.run()

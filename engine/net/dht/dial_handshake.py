@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.crypto.hashes import blake2b
 from engine.crypto.noise import HandshakeIK, HandshakeResult
 from engine.errors import DecodeError, HandshakeFailed, NetworkError, PeerUnreachable
 from engine.net.dht.messages import Reply
@@ -65,6 +64,7 @@ class HandshakeSearch:
     Args:
         node: sends the requests.
         scope: owns the tasks.
+        target: hash of the server's key.
         noise: the initiator's handshake, nothing sent yet.
         first_message: makes Noise message 1; called once, right before the first attempt.
         known: relays that probably know the server.
@@ -74,16 +74,16 @@ class HandshakeSearch:
         self,
         node: DhtNode,
         scope: TaskScope,
+        target: bytes,
         noise: HandshakeIK,
         first_message: Callable[[], bytes],
         known: Sequence[Address],
     ) -> None:
-        assert noise.remote_public_key is not None
-        self.target = blake2b(noise.remote_public_key)
         self.asked: list[Address] = []
         """Nodes that were asked to relay, in order."""
         self._node = node
         self._scope = scope
+        self._target = target
         self._noise = noise
         self._first_message = first_message
         self._known = list(dict.fromkeys(known))
@@ -129,7 +129,7 @@ class HandshakeSearch:
         if attempts:
             await asyncio.wait(attempts, timeout=QUERY_DELAY_S)
         found = asyncio.Semaphore(PARALLEL_ATTEMPTS)
-        self._query = self._node.query(self.target, Command.FIND_PEER, retries=LOOKUP_RETRIES)
+        self._query = self._node.query(self._target, Command.FIND_PEER, retries=LOOKUP_RETRIES)
         async for reply in self._query:
             if reply.source not in self._known and _is_hit(reply):
                 attempts.append(self._spawn(self._attempt(reply.source, found)))
@@ -140,10 +140,10 @@ class HandshakeSearch:
             if self._found.done():
                 return
             self.asked.append(relay)
-            if self._value is None:
-                self._value = HandshakeMessage(Mode.FROM_CLIENT, self._first_message()).encode()
             try:
-                reply = await self._node.request(relay, Command.PEER_HANDSHAKE, target=self.target, value=self._value)
+                if self._value is None:
+                    self._value = HandshakeMessage(Mode.FROM_CLIENT, self._first_message()).encode()
+                reply = await self._node.request(relay, Command.PEER_HANDSHAKE, target=self._target, value=self._value)
                 message = HandshakeMessage.decode(reply.value or b"")
                 if message.mode == Mode.REPLY and message.noise and not self._found.done():
                     self._answered(reply, message)

@@ -12,6 +12,7 @@ Protocol reference: 02-hyperdht sections 13, 15 and 16.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -144,8 +145,7 @@ class HyperDht:
         self._destroyed = True
         for dial in list(self._dials):
             dial.abort("REQUEST_DESTROYED")
-        for server in self._servers:
-            await server.close()
+        await asyncio.gather(*(server.close() for server in self._servers))
         await self.node.destroy()
         self._context.sockets.close()
         await self._scope.close()
@@ -170,4 +170,4 @@ class HyperDht:
     def _network_changed(self) -> None:
         self._context.local_addresses.forget()
         for server in self._servers:
-            server.refresh()
+            server.network_changed()

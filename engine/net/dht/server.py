@@ -118,8 +118,7 @@ class DhtServer:
             raise LocalProtocolError("A server of this node listens on this key pair already (KEYPAIR_ALREADY_USED).")
         self.listening = True
         self._node.forwards.pin(self.target, PeerRecord(self.public_key).encode(), self)
-        if self._context.options.local_connection:
-            self._context.scope.spawn("server-local-addresses", self._context.local_addresses.validated())
+        self._test_local_addresses()
         await self._announcer.start()
 
     async def close(self) -> None:
@@ -134,8 +133,14 @@ class DhtServer:
         await self._announcer.stop()
 
     def refresh(self) -> None:
-        """Announce again: the network changed."""
+        """Announce again as soon as possible."""
         self._announcer.refresh()
+
+    def network_changed(self) -> None:
+        """Announce again and test the interface addresses."""
+        if self.listening:
+            self._test_local_addresses()
+            self.refresh()
 
     def handle_handshake(self, message: HandshakeMessage, request: IncomingRequest) -> None:
         """Answer a client's first message, or a copy of it."""
@@ -159,6 +164,11 @@ class DhtServer:
             self._node.drops["holepunch_flood"] += 1
         else:
             self._context.scope.spawn("server-holepunch", self._responder.answer(entry, message, request))
+
+    def _test_local_addresses(self) -> None:
+        """Do it ahead of the first client, which would have to wait."""
+        if self._context.options.local_connection:
+            self._context.scope.spawn("server-local-addresses", self._context.local_addresses.validated())
 
     def _open(self, message: HandshakeMessage, request: IncomingRequest) -> _Entry | None:
         """Begin a new handshake; None if it is refused."""
