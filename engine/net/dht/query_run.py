@@ -111,13 +111,13 @@ class QueryRun:
         self._end()
 
     def _advance(self) -> None:
+        for referrer, down in self.query.take_down_hints():
+            self._plan.down_hint(referrer, down)
         if self._committing or self._ended.is_set():
             return
         while nodes := self.query.visits():
             for node in nodes:
                 self._visit(node)
-        for referrer, down in self.query.take_down_hints():
-            self._plan.down_hint(referrer, down)
         if self.query.finished or (self._plan.impatient and self.query.only_slow_left):
             self._finish()
 
