@@ -64,6 +64,9 @@ class IdentityConfig:
         flag="--keypair-password-file",
         env="INTERCOM_KEYPAIR_PASSWORD_FILE",
         kind="path",
+        step="identity",
+        why="With it the peer starts without asking for the passphrase.",
+        cost="Whoever reads that file and keypair.json is you.",
     )
 
 
@@ -109,6 +112,7 @@ class SidechannelConfig:
         flag=("--sidechannels", "--sidechannel"),
         env="SIDECHANNELS",
         step="messaging",
+        why="Rooms you always want to be in; others can be joined at any time.",
     )
     debug: bool = _sc("debug", False, "Log every drop with its reason.")
     quiet: bool = _sc("quiet", False, "Do not print messages; relay quietly.")
@@ -120,13 +124,15 @@ class SidechannelConfig:
         ge=0,
         le=16_000_000,
         step="limits",
+        why="It keeps a mistake from flooding everybody.",
+        cost="Near 256,000 bytes receivers' burst limit drops a message; the app warns above 200,000.",
     )
     allow_remote_open: bool = _sc(
         "allow-remote-open",
         True,
         "Let others ask this peer to open channels.",
         step="messaging",
-        why="Rooms are announced in 0000intercom.",
+        why="Rooms are announced in 0000intercom; whoever opens one asks others in.",
     )
     auto_join: bool = _sc(
         "auto-join",
@@ -182,12 +188,21 @@ class SidechannelConfig:
         "Bytes per second a neighbour may send; 0 = no limit.",
         unit="bytes/s",
         step="limits",
+        why="One noisy neighbour cannot fill your line and your screen.",
+        cost="A neighbour that relays much is cut too when the limit is low.",
     )
     rate_burst: int = _sc(
         "rate-burst", 256_000, "Bytes a neighbour may send at once.", unit="bytes", ge=0, step="limits"
     )
     max_strikes: int = _sc(
-        "max-strikes", 3, "Strikes within 5 s that block a neighbour for 30 s.", ge=1, le=1000, step="limits"
+        "max-strikes",
+        3,
+        "Strikes within 5 s that block a neighbour for 30 s.",
+        ge=1,
+        le=1000,
+        step="limits",
+        why="Each message over the limits is a strike. 5 s and 30 s are fixed, as in the reference.",
+        cost="Fewer strikes also block honest neighbours with a short burst.",
     )
     invite_required: bool = _sc("invite-required", False, "Protect channels by invites.")
     invite_channels: tuple[str, ...] = _sc("invite-channels", (), "Channels that need an invite.")
@@ -211,6 +226,8 @@ class SidechannelConfig:
         True,
         "Hold messages of a channel back until its owner's welcome verifies.",
         step="messaging",
+        why="A welcome proves who owns a channel; the lobby needs none.",
+        cost="Channels without an owner stay silent until you switch this off or get a welcome.",
     )
     require_signed: bool = opt(
         True,
@@ -224,7 +241,14 @@ class SidechannelConfig:
 class BridgeConfig:
     """SC-Bridge (protocol reference 07-sc-bridge section 1)."""
 
-    enabled: bool = _bridge("", False, "Let local agents drive this peer over a WebSocket.", step="bridge")
+    enabled: bool = _bridge(
+        "",
+        False,
+        "Let local agents drive this peer over a WebSocket.",
+        step="bridge",
+        why="Agents read and send through it; a token is made in bridge-tokens.json at the first start.",
+        cost="A program that can read that token acts as you.",
+    )
     host: str = _bridge("-host", "127.0.0.1", "Address the bridge listens on.", step="bridge")
     port: int = _bridge("-port", 49222, "Port the bridge listens on.", ge=0, le=65535, step="bridge")
     token: str = _bridge(
@@ -240,7 +264,14 @@ class BridgeConfig:
         env="SC_BRIDGE_TOKEN_FILE",
         kind="path",
     )
-    cli: bool = _bridge("-cli", False, "Let agents run terminal commands.", step="bridge", cost="Full control.")
+    cli: bool = _bridge(
+        "-cli",
+        False,
+        "Let agents run terminal commands.",
+        step="bridge",
+        why="CLI mirroring: an agent can do everything a command can.",
+        cost="Full control of this peer for every agent with the token.",
+    )
     cli_dangerous: bool = opt(
         False,
         "Let agents with the admin scope run /exit and /get_keys.",
@@ -258,17 +289,61 @@ class BridgeConfig:
         "Allow an address that is not loopback.",
         flag="--sc-bridge-unsafe-bind",
         env="SC_BRIDGE_UNSAFE_BIND",
+        step="bridge",
+        why="Needed only when agents run on other machines.",
         cost="Everybody who reaches the port and has the token controls this peer.",
     )
 
 
 @dataclass(frozen=True)
 class SubnetConfig:
-    """Subnet names; the subnet itself is not part of this version."""
+    """Decisions about contracts; contracts are not part of this version, which only keeps the answers."""
 
-    channel: str = opt("trac-peer-subnet", "Name of the subnet channel.", flag="--subnet-channel", env="SUBNET_CHANNEL")
+    mode: str = opt(
+        "off",
+        "off = sidechannels only, contracts = contracts and chat, value = contracts and value transfer.",
+        choices=("off", "contracts", "value"),
+        step="start",
+        why="Sidechannels work at once; contracts need a subnet, value transfer a funded address.",
+        cost="Contracts and value transfer are not in this version: the answers are kept for one that has them.",
+    )
+    channel: str = opt(
+        "trac-peer-subnet",
+        "Name of the subnet channel.",
+        flag="--subnet-channel",
+        env="SUBNET_CHANNEL",
+        step="subnet",
+        why="Peers of one subnet share its name; a random one keeps strangers out of yours.",
+    )
     bootstrap: str = opt(
-        "", "Bootstrap key of the subnet, 64 hex digits.", flag="--subnet-bootstrap", env="SUBNET_BOOTSTRAP"
+        "",
+        "Bootstrap key of the subnet, 64 hex digits; empty = create one.",
+        flag="--subnet-bootstrap",
+        env="SUBNET_BOOTSTRAP",
+        step="subnet",
+        why="Joining needs the key of the peer that created the subnet.",
+        cost="Without the key a new subnet of your own is made.",
+    )
+    chat: bool = opt(
+        False,
+        "Contract chat.",
+        step="subnet",
+        why="A chat that every member of the subnet keeps, with moderators.",
+        cost="Each message is stored by all members for ever.",
+    )
+    auto_add_writers: bool = opt(
+        False,
+        "Everybody who joins the subnet may write to it.",
+        step="subnet",
+        why="Saves the admin the approval of every member.",
+        cost="Strangers can fill the subnet.",
+    )
+    sample_timer: bool = opt(
+        False,
+        "The sample timer, an entry every 60 s.",
+        step="subnet",
+        why="A demonstration that needs nobody to write.",
+        cost="The subnet grows all the time.",
     )
 
 
@@ -276,7 +351,15 @@ class SubnetConfig:
 class MsbConfig:
     """Settlement network names; the settlement network is not part of this version."""
 
-    store_name: str = opt("", "Store of the settlement node.", flag="--msb-store-name", env="MSB_STORE_NAME")
+    store_name: str = opt(
+        "",
+        "Store of the settlement node; empty = the name of the peer's store and -msb.",
+        flag="--msb-store-name",
+        env="MSB_STORE_NAME",
+        step="bridge",
+        why="The settlement node keeps a store of its own.",
+        cost="A transaction costs 0.03 TNK.",
+    )
     stores_directory: str = opt(
         "", "Directory of that store.", flag="--msb-stores-directory", env="MSB_STORES_DIRECTORY", kind="path"
     )
