@@ -74,8 +74,12 @@ class PunchSession:
         remote_firewall: Firewall,
         on_path: Callable[[UdpSocket, Address], None],
         on_exhausted: Callable[[], None],
+        sample: bool = True,
     ) -> PunchSession:
-        """A session with its main socket open; sampling of its NAT class has begun.
+        """A session with its main socket open.
+
+        Args:
+            sample: begin to sample the NAT class at once instead of when it is needed.
 
         Raises:
             BindFailed: no socket to be had.
@@ -87,7 +91,7 @@ class PunchSession:
             on_path=on_path,
             on_exhausted=on_exhausted,
         )
-        await session._open_main()
+        await session._open_main(sample)
         return session
 
     @property
@@ -120,6 +124,8 @@ class PunchSession:
         Args:
             reopen: try up to three other sockets if not; mobile networks often give the next one a better mapping.
         """
+        if self._sampling is None and not self.closed:
+            self._begin_sampling()
         await self._settled.wait()
         if not self.core.unstable:
             return True
@@ -151,7 +157,7 @@ class PunchSession:
         for socket in self._sockets.values():
             self._context.sockets.release(socket)
 
-    async def _open_main(self) -> None:
+    async def _open_main(self, sample: bool) -> None:
         socket = await self._open(MAIN_SLOT)
         old = self._sockets.get(MAIN_SLOT)
         self._sockets[MAIN_SLOT] = socket
@@ -162,7 +168,11 @@ class PunchSession:
         self._settled.clear()
         if self.nat.settled:
             self._settled.set()
-        self._sampling = self._context.scope.spawn("punch-sample", self._sample(self.nat, socket))
+        if sample:
+            self._begin_sampling()
+
+    def _begin_sampling(self) -> None:
+        self._sampling = self._context.scope.spawn("punch-sample", self._sample(self.nat, self.socket))
 
     async def _open(self, slot: int) -> UdpSocket:
         socket = await self._context.sockets.open(lambda source: self._probe_received(slot, source))
@@ -194,7 +204,7 @@ class PunchSession:
                 break
             self.core.nat = NatClassifier(self._context.node.firewalled)
             try:
-                await self._open_main()
+                await self._open_main(sample=True)
             except NetworkError:
                 break
             await self._settled.wait()

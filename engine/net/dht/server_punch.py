@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
+from typing import Final
 
 from engine.errors import NetworkError
 from engine.net.dht.context import PeerContext
@@ -29,6 +30,9 @@ from engine.proto.dht.payload import Firewall, PeerError
 from engine.proto.dht.punch_payload import PunchPayload, SealedChannel
 from engine.proto.dht.router import holepunch_reply
 from engine.wire.compact import Address
+
+MAX_EAGER_SAMPLING: Final = 32
+"""Half-open handshakes up to which the NAT class is sampled ahead of need."""
 
 
 class PunchResponder:
@@ -51,7 +55,10 @@ class PunchResponder:
         self._is_own_relay = is_own_relay
 
     async def open_session(self, entry: Entry[ServerHandshake]) -> PunchSession:
-        """Sockets for a handshake; its NAT class is being sampled.
+        """Sockets for a handshake.
+
+        Their NAT class is sampled at once, unless so many handshakes are half-open that the pings would be a flood;
+        then a client has to send a holepunch message first.
 
         Raises:
             BindFailed: no socket to be had.
@@ -62,6 +69,7 @@ class PunchResponder:
             remote_firewall=Firewall.of(entry.state.payload.firewall),
             on_path=lambda _socket, _address: None,
             on_exhausted=lambda: self._give_up(entry),
+            sample=self._table.pending_count <= MAX_EAGER_SAMPLING,
         )
 
     async def answer(self, entry: Entry[ServerHandshake], message: HolepunchMessage, request: IncomingRequest) -> None:
