@@ -64,6 +64,8 @@ class Outgoing:
         random_bytes: Callable[[int], bytes],
         max_bytes: int,
     ) -> None:
+        self.on_greeted: Callable[[], None] = lambda: None
+        """Called after a hello that took time."""
         self._key_pair = key_pair
         self._key = key_pair.public_key.hex()
         self._access = access
@@ -155,6 +157,7 @@ class Outgoing:
         finally:
             if not seat.channel.closed and seat.state is SeatState.GREETING:
                 link.make_ready(seat)
+                self.on_greeted()
 
     async def _send_welcome(self, link: Link, seat: Seat) -> None:
         welcome = self._access.welcome(seat.name)

@@ -133,6 +133,7 @@ class SidechannelService:
             random_bytes,
             send_limit_bytes(config.max_bytes),
         )
+        self._outgoing.on_greeted = self.on_change
         self._reception = Reception(self._policy, self._access, self._book, self._links, store, publish, clock)
         self._credentials = Credentials(
             key_pair,
