@@ -24,6 +24,9 @@ CHECK_NODES = 5
 NEEDED_ANSWERS = 3
 """Answers needed from that many nodes; one is enough when fewer are known."""
 
+CHECK_RETRIES = 1
+"""Retransmissions per node: a start should not wait for dead nodes."""
+
 
 class Reachability:
     """Firewall and persistence state.
@@ -134,7 +137,12 @@ class Reachability:
     async def _ask(self, node: Address) -> Reply | None:
         try:
             return await self._rpc.ask(
-                node, Internal.PING_NAT, socket=self.client_socket, value=self._server_port(), internal=True
+                node,
+                Internal.PING_NAT,
+                socket=self.client_socket,
+                value=self._server_port(),
+                internal=True,
+                retries=CHECK_RETRIES,
             )
         except NetworkError:
             return None

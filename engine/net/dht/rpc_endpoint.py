@@ -269,7 +269,10 @@ class RpcEndpoint:
         return self.id if socket is self.id_socket else None
 
     def _may_spend(self, source: Address, data: bytes) -> bool:
-        if self._budget.spend(source[0], len(data), self._loop.time()):
+        """Charge the budget; loopback sources cannot be forged from outside, there every port is a peer of its own."""
+        host, port = source
+        payer = f"{host}:{port}" if host.startswith("127.") else host
+        if self._budget.spend(payer, len(data), self._loop.time()):
             return True
         self.drops["reply_budget"] += 1
         return False
