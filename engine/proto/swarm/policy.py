@@ -183,17 +183,20 @@ class SwarmPolicy:
             return None
         for peer in self._explicit.values():
             if self._explicit_due(peer, now):
-                self.links[peer.public_key] = Link.DIALLING
-                return peer
+                self._queue.discard(peer)
+                return self._begin_dial(peer)
         while self._queue and len(self.links) < self._max_peers:
             peer = self._queue.pop()
             if peer.banned or peer.public_key in self.links:
                 self._settled(peer.public_key)
                 continue
-            peer.retry_at = None
-            self.links[peer.public_key] = Link.DIALLING
-            return peer
+            return self._begin_dial(peer)
         return None
+
+    def _begin_dial(self, peer: PeerInfo) -> PeerInfo:
+        peer.retry_at = None
+        self.links[peer.public_key] = Link.DIALLING
+        return peer
 
     def dial_opened(self, public_key: bytes, now: float) -> PeerInfo:
         """A dial has become a connection."""

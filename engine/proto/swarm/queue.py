@@ -37,3 +37,9 @@ class DialQueue:
         peer = bucket.pop()
         peer.queued = False
         return peer
+
+    def discard(self, peer: PeerInfo) -> None:
+        """Remove a peer if it is queued."""
+        if peer.queued:
+            self._buckets[peer.priority].remove(peer)
+            peer.queued = False
