@@ -26,7 +26,8 @@ from engine.net.dht.config import DhtConfig, NodeState, Phase
 from engine.net.dht.dispatcher import Dispatcher
 from engine.net.dht.maintenance import Hooks, Maintenance
 from engine.net.dht.messages import IncomingRequest, Reply
-from engine.net.dht.query_run import Commit, Prepare, QueryPlan, QueryRun
+from engine.net.dht.queries import Queries, QueryOptions
+from engine.net.dht.query_run import Commit, Prepare, QueryRun
 from engine.net.dht.reachability import Reachability
 from engine.net.dht.rpc_endpoint import RpcEndpoint
 from engine.net.dht.sockets import bind_server_socket
@@ -38,12 +39,10 @@ from engine.proto.dht.commands import Internal
 from engine.proto.dht.forwards import ForwardTable
 from engine.proto.dht.neighbours import Neighbours
 from engine.proto.dht.persistent import Storage
-from engine.proto.dht.query import BACKGROUND_CONCURRENCY, CONCURRENCY, Query
+from engine.proto.dht.query import CONCURRENCY
 from engine.proto.dht.routing_table import RoutingTable
 from engine.proto.dht.rpc import Failure
 from engine.wire.compact import Address
-
-_BUSY_REQUESTS = 3
 
 
 class DhtNode:
@@ -114,10 +113,18 @@ class DhtNode:
         self._maintenance = Maintenance(
             self._rpc, self._neighbours, lambda: self.socket, network.interface_addresses, self._hooks()
         )
+        self._queries = Queries(
+            self._rpc,
+            self._neighbours,
+            self._entries.addresses,
+            lambda: self.socket,
+            self._scope,
+            self._maintenance.send_down_hint,
+        )
         self._bootstrap = Bootstrap(
             self._entries,
             known=lambda: len(self.table),
-            query=lambda retries: self._background_query(self.table.id, retries),
+            query=lambda retries: self._queries.start_background(self.table.id, retries),
             settle=self._settle,
             on_first_reply=self._probe_firewall,
             report=self._report,
@@ -336,32 +343,8 @@ class DhtNode:
         """
         if self._destroyed:
             raise LocalProtocolError("The DHT node is closed.")
-        self._neighbours.queried()
-        query: Query[Reply] = Query(
-            target,
-            self.table.id,
-            lambda count: [node.address for node in self.table.closest(target, count)],
-            concurrency=concurrency,
-            nodes=nodes or (),
-            only_nodes=only_nodes,
-        )
-        if query.wants_bootstrap:
-            query.add(self._entries.addresses())
-        plan = QueryPlan(
-            rpc=self._rpc,
-            socket=lambda: self.socket,
-            scope=self._scope,
-            target=target,
-            command=command,
-            value=value,
-            internal=internal,
-            retries=retries,
-            commit=commit,
-            prepare=prepare,
-            down_hint=self._maintenance.send_down_hint,
-            impatient=impatient,
-        )
-        return QueryRun(plan, query)
+        options = QueryOptions(value, internal, nodes, only_nodes, concurrency, retries, commit, prepare, impatient)
+        return self._queries.start(target, command, options)
 
     def set_handler(self, command: int, handler: Callable[[IncomingRequest], None]) -> None:
         """Handle a command of section 11 on this node, persistent or not."""
@@ -435,25 +418,8 @@ class DhtNode:
     def _closest(self, target: bytes) -> list[Address]:
         return [node.address for node in self.table.closest(target)]
 
-    def _background_query(self, target: bytes, retries: int) -> QueryRun:
-        run = self.query(
-            target,
-            Internal.FIND_NODE,
-            internal=True,
-            concurrency=BACKGROUND_CONCURRENCY,
-            retries=retries,
-            impatient=True,
-        )
-
-        def yield_to_other_traffic(reply: Reply) -> None:
-            busy = len(self._rpc.requests) >= _BUSY_REQUESTS
-            run.query.concurrency = BACKGROUND_CONCURRENCY if busy else CONCURRENCY
-
-        run.on_reply.append(yield_to_other_traffic)
-        return run
-
     async def _refresh(self) -> None:
-        run = self._background_query(self._neighbours.refresh_target(), 5)
+        run = self._queries.start_background(self._neighbours.refresh_target())
         await run.finished()
         if run.query.answers == 0:
             self._bootstrap_lost()

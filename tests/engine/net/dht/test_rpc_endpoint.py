@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import RequestCancelled
 from engine.net.dht.config import DhtConfig
+from engine.net.dht.messages import IncomingRequest
+from engine.net.dht.rpc_endpoint import RpcEndpoint
+from engine.net.udx import Udx
 from engine.proto.dht import rpc
+from engine.proto.dht.budget import ReplyBudget
 from engine.proto.dht.commands import Command, Internal
 from engine.proto.dht.messages import encode_reply, encode_request
 from tests.harness.dht_network import BOOTSTRAP, dht_network
@@ -16,6 +24,7 @@ from tests.harness.fakenet import Address
 from tests.harness.virtual_loop import run_virtual
 
 TOPIC = b"\x07" * 32
+RPC: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "dht" / "rpc-messages.json").read_text())
 
 
 def test_every_useless_datagram_is_counted() -> None:
@@ -166,3 +175,81 @@ def test_too_many_unanswered_requests_fail_at_once(monkeypatch: pytest.MonkeyPat
             await asyncio.gather(*waiting, return_exceptions=True)
 
     run_virtual(main())
+
+
+class RecordingSocket:
+    """Keeps what is sent."""
+
+    local_address = ("127.0.0.1", 20002)
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Address]] = []
+
+    def send(self, data: bytes, to: Address) -> None:
+        """Record a datagram."""
+        self.sent.append((data.hex(), to))
+
+
+def reference_endpoint(on_request: Callable[[IncomingRequest], None]) -> RpcEndpoint:
+    """An endpoint with the secrets and nodes of the vectors."""
+    secrets = [b"\xa0" * 32, b"\xb1" * 32]
+    nodes = [(node["host"], node["port"]) for node in RPC["responder_closest_nodes"]]
+    return RpcEndpoint(
+        Udx(),
+        ReplyBudget(1e6, 1e6),
+        lambda size: secrets.pop(0),
+        on_request=on_request,
+        on_reply=lambda reply: None,
+        on_failure=lambda node, failure: None,
+        closest=lambda target: nodes,
+    )
+
+
+ANSWERS: dict[str, Callable[[IncomingRequest], None]] = {
+    "PING": lambda request: request.reply(token=False, closer_nodes=False),
+    "sender id": lambda request: request.reply(token=False, closer_nodes=False),
+    "FIND_NODE": lambda request: request.reply(token=False),
+    "unknown command": lambda request: request.reply(error=1, token=False),
+    "user reply without value": lambda request: request.reply(),
+    "user reply with value": lambda request: request.reply(b"\x00\x01\x02\x03"),
+    "user reply {token:false": lambda request: request.reply(token=False, closer_nodes=False),
+    "user error 16": lambda request: request.reply(error=16, token=False),
+}
+
+
+@pytest.mark.parametrize("case", RPC["replies"], ids=lambda case: str(case["name"]))
+async def test_replies_have_the_bytes_of_the_reference(case: dict[str, Any]) -> None:
+    name = case["name"]
+    seen: list[IncomingRequest] = []
+
+    def answer(request: IncomingRequest) -> None:
+        seen.append(request)
+        next(action for start, action in ANSWERS.items() if name.startswith(start))(request)
+
+    endpoint = reference_endpoint(answer)
+    server: Any = RecordingSocket()
+    client: Any = RecordingSocket()
+    endpoint.id_socket = server
+    endpoint.id = bytes.fromhex(RPC["table_id"])
+    (sent,) = case["sent"]
+    socket = server if sent["socket"] == "server" else client
+    host, port = case["from"].split(":")
+    endpoint.receive(socket, [(bytes.fromhex(case["request"]), (host, int(port)))])
+    to_host, to_port = sent["to"].split(":")
+    assert socket.sent == [(sent["hex"], (to_host, int(to_port)))]
+    expected = case["decoded_request"]
+    assert [request.id and request.id.hex() for request in seen] == ([expected["from_id"]] if expected else [])
+    endpoint.close()
+
+
+async def test_forwarded_requests_have_the_bytes_of_the_reference() -> None:
+    case = RPC["relayed"]
+    (sent,) = case["sent"]
+    host, port = sent["to"].split(":")
+    endpoint = reference_endpoint(lambda request: endpoint.forward((host, int(port)), request, b"\x00\x01\x02", None))
+    server: Any = RecordingSocket()
+    endpoint.id_socket = server
+    endpoint.id = bytes.fromhex(RPC["table_id"])
+    endpoint.receive(server, [(bytes.fromhex(case["request"]), ("127.0.0.1", 30003))])
+    assert server.sent == [(sent["hex"], (host, int(port)))]
+    endpoint.close()
