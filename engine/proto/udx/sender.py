@@ -8,7 +8,7 @@ Theory of operation
     retransmission timer fires; both end with the first ack at or above the number that was next when they began.
 
     Five deadlines, of which the earliest counts: retransmission (RTO, restarted by progress, doubled once after it
-    fired), tail loss probe (TLP, only in OPEN), reordering (RACK), zero window probe and pacing. A packet that expires
+    fired), tail loss probe (TLP, not in LOSS), reordering (RACK), zero window probe and pacing. A packet that expires
     a seventh time ends the stream (:attr:`Sender.timed_out`).
 
     Limits: at most :data:`MAX_OUTSTANDING` numbers are on the way, and never more than the peer's window holds.
@@ -34,6 +34,10 @@ MAX_OUTSTANDING = 16_384
 
 TLP_SINGLE_EXTRA_S = 0.002
 """Extra patience of the tail loss probe when one packet is outstanding."""
+
+RECOVERY_PROBE_S = 0.2
+"""Patience at least while losses are being repaired. The reference sends no probe then and waits for the RTO of a
+second or more when the last of its retransmissions is lost."""
 
 Burst = tuple[Route, list[bytes]]
 """Packets that leave together for one destination."""
@@ -151,7 +155,7 @@ class Sender:
             self.congestion.on_ack(self._rate_sample(result, result.best, lost, now))
         if result.advanced:
             self._rto_at = now + self.rtt.rto_s if board.outstanding else None
-            self._arm_tail_probe(now)
+        self._arm_tail_probe(now)
         return invalid
 
     def handle_timer(self, now: float) -> None:
@@ -213,7 +217,6 @@ class Sender:
         if real and self.state is RecoveryState.OPEN:
             self.state = RecoveryState.RECOVERY
             self._high_seq = self.board.next_seq
-            self._tlp_at = None
             self.congestion.on_recovery(now, self.board.pipe)
         return real
 
@@ -250,11 +253,14 @@ class Sender:
     def _arm_tail_probe(self, now: float) -> None:
         board = self.board
         self._tlp_at = None
-        if not self._tlp_allowed or self.state is not RecoveryState.OPEN or board.sacked or not board.pipe:
+        if not self._tlp_allowed or self.state is RecoveryState.LOSS or not board.pipe:
             return
+        smoothed = self.rtt.smoothed_s
         delay = MIN_RTO_S
-        if self.rtt.smoothed_s is not None:
-            delay = 2 * self.rtt.smoothed_s + (TLP_SINGLE_EXTRA_S if board.pipe == 1 else 0.0)
+        if smoothed is not None and self.state is RecoveryState.OPEN and not board.sacked:
+            delay = 2 * smoothed + (TLP_SINGLE_EXTRA_S if board.pipe == 1 else 0.0)
+        elif smoothed is not None:
+            delay = max(RECOVERY_PROBE_S, 4 * smoothed)
         if self._rto_at is None or now + delay < self._rto_at:
             self._tlp_at = now + delay
 

@@ -7,7 +7,7 @@ import pytest
 from engine.proto.udx.congestion import INITIAL_WINDOW
 from engine.proto.udx.packet import DATA, END, Packet, decode_packet, encode_packet
 from engine.proto.udx.scoreboard import Route
-from engine.proto.udx.sender import RecoveryState
+from engine.proto.udx.sender import RECOVERY_PROBE_S, RecoveryState
 from engine.proto.udx.stream import UdxStream
 
 
@@ -152,6 +152,19 @@ def test_recovery_ends_with_the_number_that_was_next() -> None:
     peer.ack(7)
     states.append(peer.stream.sender.state)
     assert states == [RecoveryState.RECOVERY, RecoveryState.OPEN]
+
+
+def test_lost_retransmission_at_the_tail_is_probed() -> None:
+    peer = Peer()
+    peer.measured(0.01)
+    peer.stream.write(bytes(1152 * 6))
+    peer.sent()
+    peer.now += 0.01
+    peer.ack(2, (3, 7))
+    assert [packet.seq for packet in peer.sent()] == [2]
+    assert peer.next_timer() == pytest.approx(RECOVERY_PROBE_S)
+    assert [packet.seq for packet in peer.sent()] == [2]
+    assert peer.stream.sender.state is RecoveryState.RECOVERY
 
 
 def test_lost_probe_is_no_congestion() -> None:
