@@ -13,7 +13,7 @@ Protocol reference: 06-sidechannel sections 1.3, 3 and 4.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -72,34 +72,33 @@ def canonical_fields(payload: JsonValue) -> CanonicalFields:
     )
 
 
-def pow_valid(payload: JsonValue, fields: CanonicalFields, difficulty: int) -> bool:
-    """Whether the payload carries proof of work of at least *difficulty* bits.
+def as_meant(payload: JsonValue, fields: CanonicalFields) -> Iterator[CanonicalFields]:
+    """The canonical fields, and for an open request also those its sender may have hashed and signed.
 
-    An open request of the reference that lacks an invite or a welcome was hashed with those keys as null; it is
-    accepted as it was meant.
+    The reference hashes and signs its open requests with ``invite`` and ``welcome`` as null where it then does not send
+    them at all.
     """
+    yield fields
+    message = members(members(payload).get("message"))
+    if message.get("control") != _OPEN_CHANNEL:
+        return
+    missing = [name for name in ("invite", "welcome") if name not in message]
+    for names in (missing, missing[:1], missing[1:]) if len(missing) == 2 else (missing,):
+        if names:
+            yield replace(fields, message=stable_stringify({**message, **dict.fromkeys(names)}))
+
+
+def pow_valid(payload: JsonValue, fields: CanonicalFields, difficulty: int) -> bool:
+    """Whether the payload carries proof of work of at least *difficulty* bits."""
     nonce = members(members(payload).get("pow")).get("nonce")
     if not is_number(nonce):
         return False
     digits = stable_stringify(nonce).encode()
-    if _pow_holds(fields, digits, difficulty):
-        return True
-    message = members(members(payload).get("message"))
-    if message.get("control") != _OPEN_CHANNEL:
-        return False
-    missing = [name for name in ("invite", "welcome") if name not in message]
-    variants = [missing] if len(missing) < 2 else [missing, missing[:1], missing[1:]]
-    return any(names and _pow_holds(_with_nulls(fields, message, names), digits, difficulty) for names in variants)
-
-
-def _pow_holds(fields: CanonicalFields, digits: bytes, difficulty: int) -> bool:
-    head, tail = fields.pow_parts()
-    return leading_zero_bits(sha256(head + digits + tail).digest()) >= difficulty
-
-
-def _with_nulls(fields: CanonicalFields, message: object, names: list[str]) -> CanonicalFields:
-    assert isinstance(message, dict)
-    return replace(fields, message=stable_stringify({**message, **dict.fromkeys(names)}))
+    for meant in as_meant(payload, fields):
+        head, tail = meant.pow_parts()
+        if leading_zero_bits(sha256(head + digits + tail).digest()) >= difficulty:
+            return True
+    return False
 
 
 def message_signature_valid(payload: JsonValue, fields: CanonicalFields, key: str) -> bool:
@@ -115,7 +114,10 @@ def message_signature_valid(payload: JsonValue, fields: CanonicalFields, key: st
         return False
     sender_text = stable_stringify(sender) if sender else _NULL
     origin_text = stable_stringify(origin) if origin else _NULL
-    return signature_valid(signature, fields.signed_text(sender_text, origin_text), key)
+    return any(
+        signature_valid(signature, meant.signed_text(sender_text, origin_text), key)
+        for meant in as_meant(payload, fields)
+    )
 
 
 def random_text(random_bytes: Callable[[int], bytes]) -> str:

@@ -76,6 +76,7 @@ def test_open_requests_of_the_reference_are_accepted(case: dict[str, Any]) -> No
     head, tail = fields.pow_parts()
     assert (head + str(wire["pow"]["nonce"]).encode() + tail).decode() == case["receiverBase"]
     assert pow_valid(wire, fields, 8)
+    assert message_signature_valid(wire, fields, wire["from"])
     assert not pow_valid({**wire, "ts": wire["ts"] + 1}, canonical_fields({**wire, "ts": wire["ts"] + 1}), 8)
 
 
