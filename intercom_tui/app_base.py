@@ -27,8 +27,13 @@ class AppBase(App[Any]):
 
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH: ClassVar[Any] = [Path(__file__).parent / "styles" / "app.tcss"]
-    HORIZONTAL_BREAKPOINTS: ClassVar[Any] = [(0, "-tiny"), (60, "-narrow"), (76, "-normal"), (112, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[Any] = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (76, "-normal"),
+        (112, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from engine.status import EngineStatus
-from intercom_tui.actions import ACTIONS, ENGINE_COMMANDS
+from intercom_tui.actions import ACTIONS, ENGINE_COMMANDS, Action
 from intercom_tui.people import People
 from intercom_tui.safe import safe_line
 from intercom_tui.widgets.completions import Completion
@@ -20,6 +20,11 @@ def engine_commands() -> Sequence[tuple[str, str, str]]:
 def command_names() -> list[str]:
     """All slash commands, the app's and the engine's."""
     return [action.slash_name for action in ACTIONS if action.slash] + [name for name, _, _ in engine_commands()]
+
+
+def find_action(word: str) -> Action | None:
+    """The app's action with that slash command."""
+    return next((action for action in ACTIONS if action.slash and action.slash_name == word), None)
 
 
 def nearest_command(word: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is unread: counts per channel, mentions, and where to go next.
 
-The read marker of a channel is the ``seq`` of the last message seen and survives restarts. Own messages, local lines and
-muted channels never count.
+The read marker of a channel is the ``seq`` of the last message seen and survives restarts. Own messages, local lines
+and muted channels never count.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Inbox:
         return channel in self._state.muted
 
     def next_unread(self, channels: Sequence[str], current: str) -> str | None:
-        """Where to go next: a channel with a mention, then any with unread messages, in list order after ``current``."""
+        """Where to go next: a channel with a mention, then any with unread messages, in order after ``current``."""
         start = channels.index(current) + 1 if current in channels else 0
         order = [*channels[start:], *channels[:start]]
         for wanted in ("mentions", "count"):

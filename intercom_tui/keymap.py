@@ -20,9 +20,10 @@ LOCAL_IDS = (
     "list.up", "list.down", "list.first", "list.last", "list.page-up", "list.page-down", "list.choose",
     "tabs.previous", "tabs.next", "tabs.enter",
     "message.copy", "message.copy-json", "message.details", "message.open-link", "message.reply", "message.resend",
-    "message.first-unread", "message.bare", "focus-in", "focus-out",
+    "message.first-unread", "message.bare", "message.find-next", "message.find-previous", "message.clear",
+    "focus-in", "focus-out",
     "composer.send", "composer.newline", "composer.complete",
-    "channels.prev", "channels.next", "channels.unread", "channels.leave", "channels.mute", "channels.find",
+    "channels.prev", "channels.next", "channels.unread", "channels.find", "find.close", "dialog.cancel",
 )  # fmt: skip
 """Ids of bindings that belong to one widget."""
 
@@ -51,7 +52,11 @@ def known_ids() -> frozenset[str]:
 def normalise(keys: str) -> str:
     """Keys as Textual spells them: ``?`` is ``question_mark``."""
     return ",".join(
-        _character_to_key(key.strip()) if len(key.strip()) == 1 else key.strip().lower() if "+" not in key else key.strip()
+        _character_to_key(key.strip())
+        if len(key.strip()) == 1
+        else key.strip().lower()
+        if "+" not in key
+        else key.strip()
         for key in keys.split(",")
         if key.strip()
     )

@@ -13,8 +13,8 @@ link. So nothing remote reaches a widget before it passes here:
 * lone surrogates, which cannot be encoded for the terminal, become U+FFFD;
 * lines and characters are bounded where the caller says so.
 
-The result is a plain ``str`` for widgets that draw text cell by cell, or a :class:`~textual.content.Content` made without
-looking for markup.
+The result is a plain ``str`` for widgets that draw text cell by cell, or a :class:`~textual.content.Content` made
+without looking for markup.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0000, 0xE1000), range(0x180B, 0x18
 
 
 def safe_line(text: str, limit: int = 200) -> str:
-    """Text for one row: line breaks become a visible symbol; longer text ends in an ellipsis after ``limit`` characters."""
+    """Text for one row: line breaks become a visible symbol; an ellipsis stands for what is over ``limit``."""
     return safe_text(_bounded(text, limit), breaks="symbol")
 
 
@@ -89,9 +89,7 @@ def notice(
     timeout: float = 4.0,
 ) -> None:
     """Show a toast; the only place that calls ``App.notify``."""
-    app.notify(
-        safe_text(text, limit=400), title=safe_line(title, 60), severity=severity, timeout=timeout, markup=False
-    )
+    app.notify(safe_text(text, limit=400), title=safe_line(title, 60), severity=severity, timeout=timeout, markup=False)
 
 
 def _bounded(text: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 """What the status says, as a pure function of the snapshot.
 
-Every word on a status line comes from one :class:`~engine.status.EngineStatus`: ``online`` means that DHT nodes answered.
+Every word on a status line comes from one :class:`~engine.status.EngineStatus`: ``online`` means that DHT nodes
+answered.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def current_step(status: EngineStatus) -> StartupStep | None:
     """The start-up step that holds things up: a failed one, else the first that is not done."""
     unfinished = [step for step in status.startup if step.state is not StepState.DONE]
     failed = [step for step in unfinished if step.state is StepState.FAILED]
-    return (failed or unfinished or [None])[0]
+    return next(iter([*failed, *unfinished]), None)
 
 
 def step_text(step: StartupStep, now_s: float) -> str:

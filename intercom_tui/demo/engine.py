@@ -35,6 +35,7 @@ from intercom_tui.demo.sidechannel import DemoSidechannel
 from intercom_tui.demo.subscription import DemoSubscription
 
 ADDRESS = "trac1d7k2xq9s8m4vwy6e5rjt7n3h8u2l0q9zc5p4f6g3a2w1e0r8t7y6u5qd4k0pm"
+USAGE = 'Usage: /sc_join --channel "<name>" [--invite <json|b64|@file>] [--welcome <json|b64|@file>]'
 STEPS = ("open store", "bind port", "join DHT", "announce channels")
 
 
@@ -192,7 +193,9 @@ class DemoEngine:
                     stats = self._sidechannel.stats()
                     return CommandResult(True, (str(stats),), result=stats, has_result=True)
                 case "/sc_join":
-                    usage = 'Usage: /sc_join --channel "<name>" [--invite <json|b64|@file>] [--welcome <json|b64|@file>]'
+                    usage = (
+                        'Usage: /sc_join --channel "<name>" [--invite <json|b64|@file>] [--welcome <json|b64|@file>]'
+                    )
                     return CommandResult(True, (usage,))
         except IntercomError as error:
             return CommandResult(False, (), str(error))

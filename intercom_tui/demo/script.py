@@ -126,7 +126,7 @@ _DAY = 86_400
 
 PAST = (
     Line(_DAY + 5_400, "builders", KESTREL, "morning. vectors for the secret stream are in, all 412 of them"),
-    Line(_DAY + 5_340, "builders", MIRA, "nice. does the keep-alive count as a frame there?", relayed_by=KESTREL, ttl=2),
+    Line(_DAY + 5_340, "builders", MIRA, "nice. is the keep-alive a frame there?", relayed_by=KESTREL, ttl=2),
     Line(_DAY + 5_200, "builders", KESTREL, "yes: an empty plaintext, swallowed on arrival"),
     Line(_DAY + 4_100, "builders", OTTER, "my peer finds the lobby in 0.8 s now, it was 6 s"),
     Line(_DAY + 4_000, "builders", OWN, "what changed?"),

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from intercom_tui.panes.base import Pane, PaneSpec
+from intercom_tui.panes.base import ACTIVITY, CHANNELS, CHAT, SUBNET, WALLET, Pane, PaneSpec
 
-PANES: tuple[PaneSpec, ...] = (
-    PaneSpec("channels", "Channels", "Chan"),
-    PaneSpec("chat", "Contract", "Contract"),
-    PaneSpec("subnet", "Subnet", "Subnet"),
-    PaneSpec("wallet", "Wallet", "Wallet"),
-    PaneSpec("activity", "Activity", "Activity"),
-)
+PANES: tuple[PaneSpec, ...] = (CHANNELS, CHAT, SUBNET, WALLET, ACTIVITY)
 """All panes; :func:`make_pane` builds one when it is first shown."""
 
 

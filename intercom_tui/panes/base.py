@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from textual.containers import Container
 from textual.widget import Widget
@@ -15,6 +16,8 @@ from engine.status import EngineStatus
 
 if TYPE_CHECKING:
     from intercom_tui.app import IntercomApp
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,13 @@ class PaneSpec:
     """Title where there is little room."""
 
 
+CHANNELS = PaneSpec("channels", "Channels", "Chan")
+CHAT = PaneSpec("chat", "Contract", "Contract")
+SUBNET = PaneSpec("subnet", "Subnet", "Subnet")
+WALLET = PaneSpec("wallet", "Wallet", "Wallet")
+ACTIVITY = PaneSpec("activity", "Activity", "Activity")
+
+
 class Pane(Container):
     """One of the main views. The app calls its ``on_*`` methods; it calls the app's actions."""
 
@@ -36,6 +46,16 @@ class Pane(Container):
     def host(self) -> IntercomApp:
         """The app."""
         return cast("IntercomApp", self.app)
+
+    def guarded(self, call: Callable[[Self], None]) -> None:
+        """Call something of this pane; an error is logged and shown, and the app lives."""
+        if not self.is_mounted:
+            return
+        try:
+            call(self)
+        except Exception as error:
+            _logger.exception("pane %s failed", self.spec.id)
+            self.host.quiet_toast(f"{self.spec.title}: {type(error).__name__}. The log in Activity has the details.")
 
     def first_focus(self) -> Widget | None:
         """Widget that gets the focus when the pane is shown."""

@@ -17,7 +17,8 @@ from engine.messages import ChannelMessage
 from engine.status import ChannelKind, ChannelStatus, EngineStatus, P2pOffline, P2pOnline
 from intercom_tui.completion import complete
 from intercom_tui.inbox import COUNT_LIMIT
-from intercom_tui.panes.base import Pane
+from intercom_tui.panes.base import CHANNELS, Pane
+from intercom_tui.panes.outbox import Outbox
 from intercom_tui.safe import safe_line, safe_text
 from intercom_tui.status_text import current_step, step_text
 from intercom_tui.widgets.channel_list import ChannelList
@@ -26,16 +27,17 @@ from intercom_tui.widgets.composer import Composer
 from intercom_tui.widgets.conversation_bars import Banner, Blocked, ChannelTitle
 from intercom_tui.widgets.details import ChannelDetails
 from intercom_tui.widgets.empty_state import EmptyState, empty_text
-from intercom_tui.widgets.log_items import Item, Kind, clock_text
+from intercom_tui.widgets.find_bar import FindBar
+from intercom_tui.widgets.line_input import LineInput
+from intercom_tui.widgets.log_items import Item, clock_text
 from intercom_tui.widgets.message_log import MessageLog
 from intercom_tui.widgets.row_list import RowList
-
-LOCAL_LINES = 200
-"""Local lines kept per channel."""
 
 
 class ChannelsPane(Pane):
     """Channels, messages, composer, details."""
+
+    spec = CHANNELS
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left_square_bracket", "app.do('channel.prev')", "Previous", show=False, id="channels.prev"),
@@ -48,6 +50,7 @@ class ChannelsPane(Pane):
     title = query_one("#title", ChannelTitle)
     banner = query_one("#banner", Banner)
     log_view = query_one("#log", MessageLog)
+    find_bar = query_one("#find-bar", FindBar)
     empty = query_one("#empty", EmptyState)
     completions = query_one("#completions", CompletionList)
     composer = query_one("#composer", Composer)
@@ -57,8 +60,7 @@ class ChannelsPane(Pane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.channel = ""
-        self._local: dict[str, list[Item]] = {}
-        self._sending: dict[str, list[Item]] = {}
+        self._outbox = Outbox()
 
     def compose(self) -> ComposeResult:
         """Three columns."""
@@ -68,6 +70,7 @@ class ChannelsPane(Pane):
                 yield ChannelTitle(id="title")
                 yield Banner(id="banner")
                 yield MessageLog(self._load, id="log")
+                yield FindBar(placeholder="Find in this channel", id="find-bar")
                 yield EmptyState(id="empty")
                 yield CompletionList(id="completions")
                 yield Composer(id="composer")
@@ -101,9 +104,8 @@ class ChannelsPane(Pane):
         state = self.host.state
         state.channel = name
         status = self.channel_status
-        extra = [*self._local.get(name, ()), *self._sending.get(name, ())]
         ttl = status.ttl if status else 3
-        self.log_view.show(name, self.host.inbox.marker(name), extra, ttl)
+        self.log_view.show(name, self.host.inbox.marker(name), self._outbox.extra(name), ttl)
         self.composer.set_text(state.drafts.get(name, ""))
         self._offer("")
         self.composer.placeholder = f"Message {safe_line(name, 40)}"
@@ -147,7 +149,7 @@ class ChannelsPane(Pane):
         mine = [message for message in messages if message.channel == self.channel]
         for message in mine:
             if message.own:
-                self._forget_sending(message.id or "")
+                self._outbox.stored(self.channel, message.id or "")
         if mine:
             self.log_view.append(mine)
             self._show_empty(self.host.engine.status)
@@ -231,7 +233,7 @@ class ChannelsPane(Pane):
         return None
 
     def _show_empty(self, status: EngineStatus) -> None:
-        empty = not self.log_view.has_messages
+        empty = not self.log_view.items
         self.log_view.display = not empty
         self.empty.display = empty
         if empty:
@@ -243,53 +245,70 @@ class ChannelsPane(Pane):
     def say(self, channel: str, text: str, style: str = "") -> None:
         """Add a local line to a channel's log."""
         newest = self._load(channel, None, 1)
-        seq = newest[-1].seq if newest else 0
-        item = Item(Kind.LOCAL, seq, safe_text(text, limit=20_000), time=clock_text(self.host.clock.wall_ms()), style=style)
-        lines = self._local.setdefault(channel, [])
-        lines.append(item)
-        del lines[:-LOCAL_LINES]
+        now = clock_text(self.host.clock.wall_ms())
+        item = self._outbox.add_line(channel, newest[-1].seq if newest else 0, text, now, style)
         if channel == self.channel:
             self.log_view.add_local(item)
             self._show_empty(self.host.engine.status)
 
     def send(self, text: str) -> None:
         """Send a message to the open channel."""
-        self.run_worker(self._send(self.channel, text), group="send", exit_on_error=False)
+        self.run_worker(self._send(self.channel, text), name="send", group="send", exit_on_error=False)
 
     async def _send(self, channel: str, text: str) -> None:
-        now = clock_text(self.host.clock.wall_ms())
-        item = Item(Kind.PENDING, 0, safe_text(text, limit=4_000), time=now)
-        self._sending.setdefault(channel, []).append(item)
+        item = self._outbox.add_sending(channel, text, clock_text(self.host.clock.wall_ms()))
         if channel == self.channel:
-            self.log_view.jump_to_newest()
+            self.log_view.action_jump_to_newest()
             self.log_view.add_local(item)
             self._show_empty(self.host.engine.status)
         try:
             sent = await self.host.engine.sidechannel.send(channel, text)
         except IntercomError as error:
             self._drop_sending(channel, item)
-            hint = f" {error.hint}" if error.hint else ""
-            self.say(channel, f"not sent: {error}{hint}", "error")
+            self.say(channel, f"not sent: {error} {error.hint}".strip(), "error")
             if channel == self.channel and not self.composer.text:
                 self.composer.set_text(text)
             return
+        except BaseException:
+            self._drop_sending(channel, item)
+            raise
         if sent.queued:
-            self.log_view.note_queued(sent.id, sent.queued)
-        item.style = sent.id
-        if self._is_shown(sent.seq):
+            self.log_view.window.note_queued(sent.id, sent.queued)
+        self._outbox.sent(item, sent.id)
+        if self.log_view.window.newest_seq >= sent.seq:
             self._drop_sending(channel, item)
 
-    def _is_shown(self, seq: int) -> bool:
-        return any(item.seq == seq and item.kind is Kind.MESSAGE for item in reversed(self.log_view.items))
-
-    def _forget_sending(self, message_id: str) -> None:
-        for channel, items in self._sending.items():
-            self._sending[channel] = [item for item in items if item.style != message_id]
-
     def _drop_sending(self, channel: str, item: Item) -> None:
-        self._sending[channel] = [other for other in self._sending.get(channel, []) if other is not item]
+        self._outbox.forget(channel, item)
         if channel == self.channel:
-            self.log_view.remove(item)
+            self.log_view.discard(item)
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def find(self, text: str) -> None:
+        """Find a text, or ask for one."""
+        if text:
+            self._find(text)
+        else:
+            self.find_bar.display = True
+            self.find_bar.focus()
+
+    def on_input_submitted(self, event: LineInput.Submitted) -> None:
+        """Look for what was typed."""
+        event.stop()
+        self._find(event.value)
+
+    def _find(self, text: str) -> None:
+        self.find_bar.display = False
+        self.log_view.focus()
+        if text and not self.log_view.find(text):
+            self.host.toast(f"{safe_line(text, 40)} was not found.")
+
+    def start_line(self, text: str) -> None:
+        """Begin a command in the composer."""
+        if self.composer.display:
+            self.composer.set_text(text)
+            self.composer.focus()
 
     # -- messages of the widgets -----------------------------------------------------------------------------------
 

@@ -174,9 +174,9 @@ class KeyBar(Bar):
     """Keys that work here and now."""
 
     def parts(self, width: int) -> tuple[list[Part], list[Part]]:
-        """Keys of the focused widget left, help and commands right."""
+        """Keys of the focused widget left, help and commands right; only whole entries are shown."""
         inks = self.inks
-        left: list[Part] = [(" ", _NONE)]
+        left: list[Part] = []
         right: list[Part] = []
         shown: set[str] = set()
         for key, active in self.screen.active_bindings.items():
@@ -184,9 +184,11 @@ class KeyBar(Bar):
             if not binding.show or not active.enabled or (name := binding.id or key) in shown:
                 continue
             shown.add(name)
-            parts: list[Part] = [(key_text(key), inks.key), (f" {binding.description}  ", inks.muted)]
+            parts: list[Part] = [(f" {key_text(key)}", inks.key), (f" {binding.description} ", inks.muted)]
             if name in ("help", "palette"):
                 right += parts
             else:
                 left += parts
+        while left and parts_width(left) + parts_width(right) + 1 > width:
+            del left[-2:]
         return left, right

@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from intercom_tui.safe import safe_text
+
 MAX_ROWS = 6
 """Rows it grows to."""
 PASTE_LINES = 4
@@ -74,13 +76,13 @@ class Composer(TextArea):
 
     def set_text(self, text: str) -> None:
         """Replace the text; the cursor goes to its end."""
-        self.load_text(text[:MAX_CHARS])
+        self.load_text(safe_text(text, limit=MAX_CHARS))
         self.move_cursor(self.document.end)
         self._recalled = None
 
     def insert_text(self, text: str) -> None:
         """Insert at the cursor."""
-        self.insert(text[:MAX_CHARS])
+        self.insert(safe_text(text, limit=MAX_CHARS))
 
     def before_cursor(self) -> str:
         """Text of the cursor's line up to the cursor."""
@@ -135,9 +137,9 @@ class Composer(TextArea):
             self.post_message(self.CompletionAsked(self.before_cursor(), step))
             return
         row, _ = self.cursor_location
-        if (step < 0 and row == 0) or (step > 0 and row == self.document.line_count - 1):
-            if self._recall(step):
-                event.prevent_default().stop()
+        at_edge = row == 0 if step < 0 else row == self.document.line_count - 1
+        if at_edge and self._recall(step):
+            event.prevent_default().stop()
 
     def _recall(self, step: int) -> bool:
         lines = self.recall()
@@ -158,10 +160,13 @@ class Composer(TextArea):
         return True
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Ask before several lines go in."""
-        if event.text.count("\n") + 1 >= PASTE_LINES:
-            event.prevent_default().stop()
-            self.post_message(self.LongPaste(event.text))
+        """Ask before several lines go in; control characters never do."""
+        event.prevent_default().stop()
+        text = safe_text(event.text, limit=MAX_CHARS)
+        if text.rstrip("\n").count("\n") + 1 >= PASTE_LINES:
+            self.post_message(self.LongPaste(text))
+        else:
+            self.insert_text(text)
 
     def on_text_area_changed(self) -> None:
         """Offer completions while a command or a name is typed."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.style import Style
-
 from engine.status import ChannelStatus
 from intercom_tui.safe import safe_line
 from intercom_tui.status_text import channel_facts
@@ -76,8 +74,9 @@ class Blocked(RowList):
         """Say why; ``fix`` is (action id, label)."""
         inks, glyphs = self.inks, self.host_glyphs
         words: list[Part] = [(f"{glyphs.failed} ", inks.warning), (safe_line(reason, 200), inks.muted)]
-        rows = [Row(words)] if fix is None else [Row([*words, ("  ", Style.null())], self._button(fix[1]), f"action:{fix[0]}")]
-        self.set_rows(rows)
-
-    def _button(self, label: str) -> list[Part]:
-        return [(f"{self.host_glyphs.closed} {label} ", self.inks.primary)]
+        if fix is None:
+            self.set_rows([Row(words)])
+        else:
+            action, label = fix
+            button: list[Part] = [(f"{glyphs.closed} {label} ", inks.primary)]
+            self.set_rows([Row(words, button, f"action:{action}")])

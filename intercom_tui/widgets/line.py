@@ -1,7 +1,7 @@
 """One row of text: styled parts on the left, styled parts on the right, cut to a width.
 
-Every list and bar of the app is drawn through :func:`line`, which is also the last guard: a part with a control character
-is cleaned here even if its caller forgot.
+Every list and bar of the app is drawn through :func:`line`, which is also the last guard: a part with a control
+character is cleaned here even if its caller forgot.
 """
 
 from __future__ import annotations

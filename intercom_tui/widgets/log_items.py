@@ -1,7 +1,7 @@
 """Entries of a message log: what each says and the rows it takes.
 
-An entry holds text that already passed :mod:`intercom_tui.safe`. Long messages are folded: past :data:`FOLD_LINES` lines or
-:data:`FOLD_CHARS` characters only their beginning is drawn, and the whole text opens in a viewer.
+An entry holds text that already passed :mod:`intercom_tui.safe`. Long messages are folded: past :data:`FOLD_LINES`
+lines or :data:`FOLD_CHARS` characters only their beginning is drawn, and the whole text opens in a viewer.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ class Item:
     links: tuple[Row, ...] = ()
     mentions: tuple[Row, ...] = ()
     rows: list[Row] = field(default_factory=list)
+
+    @property
+    def choosable(self) -> bool:
+        """True when the cursor may stand on it."""
+        return self.kind in (Kind.MESSAGE, Kind.LOCAL)
 
     @property
     def height(self) -> int:
@@ -257,9 +262,9 @@ class RowIndex:
         """First row of an entry."""
         return self._tops[index]
 
-    def find(self, seq: int) -> int | None:
-        """Index of the message with that ``seq``."""
+    def place(self, item: Item) -> int | None:
+        """Index of an entry."""
         for index in range(len(self.items) - 1, -1, -1):
-            if self.items[index].seq == seq and self.items[index].kind is Kind.MESSAGE:
+            if self.items[index] is item:
                 return index
         return None

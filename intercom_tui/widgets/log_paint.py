@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.segment import Segment
 from rich.style import Style
@@ -35,7 +36,7 @@ class Columns:
     @classmethod
     def fitting(cls, width: int, any_names: bool) -> Columns:
         """Columns for a log of that width."""
-        key = any_names and width >= 62
+        key = any_names and width >= 64
         return cls(width, NAME_CELLS + 1 + KEY_CELLS if key else NAME_CELLS if width >= 40 else 6, key)
 
     @property
@@ -59,6 +60,8 @@ class Brush:
     people: People
     ttl: int
     """Hops a message may travel at most, to count how many it did."""
+    needle: str = ""
+    """Text that is looked for, in lower case."""
 
     def paint(self, item: Item, row: int, base: Style, span: tuple[int, int] | None, y: int) -> Strip:
         """One row of an entry.
@@ -158,18 +161,29 @@ class Brush:
         if span is not None:
             first, last = span
             ranges.append((max(first, 0), len(item.text) if last < 0 else last, inks.selection))
+        if self.needle:
+            ranges += self._matches(item.text, start, end)
         cuts = {start, end}
         for a, b, _ in ranges:
             cuts.update(point for point in (a, b) if start < point < end)
         edges = sorted(cuts)
         parts: list[Part] = []
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             style = base
             for first, last, ink in ranges:
                 if first <= a and b <= last:
                     style += ink
             parts.append((item.text[a:b], style))
         return parts
+
+    def _matches(self, text: str, start: int, end: int) -> list[tuple[int, int, Style]]:
+        found = []
+        lowered = text.lower()
+        position = lowered.find(self.needle, max(start - len(self.needle), 0))
+        while 0 <= position < end and len(lowered) == len(text):
+            found.append((position, position + len(self.needle), self.inks.pill))
+            position = lowered.find(self.needle, position + 1)
+        return found
 
     def _text_ink(self, item: Item) -> Style:
         inks = self.inks

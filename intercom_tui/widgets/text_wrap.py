@@ -1,7 +1,7 @@
 """Wrapping by character offsets.
 
-A wrapped row is a pair of offsets into the message, so that what is copied is the message and never the rows it happened
-to be broken into.
+A wrapped row is a pair of offsets into the message, so that what is copied is the message and never the rows it
+happened to be broken into.
 """
 
 from __future__ import annotations
