@@ -272,12 +272,15 @@ class Sender:
 
     def _send_lost(self, now: float, budget: int) -> int:
         board = self.board
+        before = budget
         while board.lost_count and budget > 0 and board.pipe < self.congestion.window:
             packet = board.next_lost()
             if packet is None:
                 break
             self._repeat(packet, now)
             budget -= 1
+        if budget < before:
+            self._arm_tail_probe(now)
         return budget
 
     def _send_new(self, route: Route, now: float, budget: int) -> int:
