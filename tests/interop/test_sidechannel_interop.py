@@ -138,14 +138,15 @@ async def test_their_invite_and_welcome_let_us_in(network: Interop) -> None:
     rules = {"invites": [PROTECTED], "inviters": [public_hex(THEIRS)], "owners": {PROTECTED: public_hex(THEIRS)}}
     theirs = await network.theirs(THEIRS, channels=[PROTECTED], **rules)
     await theirs.call("welcome", channel=PROTECTED, text="Hello.")
+    stranger = await network.ours(OTHER, channels=(PROTECTED,), welcome_required=False)
     ours = await network.ours(
         OURS,
+        banned=(OTHER,),
         invite_required=True,
         invite_channels=(PROTECTED,),
         inviter_keys=(theirs.key,),
         owner={PROTECTED: theirs.key},
     )
-    stranger = await network.ours(OTHER, channels=(PROTECTED,), welcome_required=False, banned=(OURS,))
     invite = (await theirs.call("invite", channel=PROTECTED, key=ours.key, ttl=60))["invite"]
     await ours.service.join(PROTECTED, invite=invite)
     assert (await ours.event(InviteAccepted)).channel == PROTECTED
