@@ -389,3 +389,23 @@ def test_a_forced_persistent_node_that_knew_nobody_gets_there_later() -> None:
             assert first.id == peer_id(BOOTSTRAP)
 
     run_virtual(main())
+
+
+def test_a_failed_client_socket_closes_the_server_socket() -> None:
+    async def main() -> None:
+        async with dht_network(0) as net:
+            host = net.fake.host("20.0.0.1")
+            node = net.create(host, DhtConfig((), port=5000))
+            original = host.bind
+
+            async def bind(address: str, port: int, receive: object) -> object:
+                if port == 0:
+                    raise BindFailed("no port left")
+                return await original(address, port, receive)  # type: ignore[arg-type]
+
+            host.bind = bind  # type: ignore[method-assign, assignment]
+            with pytest.raises(BindFailed):
+                await node.start()
+            assert host.sockets == {}
+
+    run_virtual(main())

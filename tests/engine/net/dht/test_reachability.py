@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.net.dht.config import DhtConfig
@@ -78,5 +80,19 @@ def test_an_ephemeral_node_only_checks_its_firewall() -> None:
             assert not await node.check_network_state(), "nothing left to improve"
             assert (node.firewalled, node.ephemeral) == (False, True)
             assert node.socket is node.server_socket
+
+    run_virtual(main())
+
+
+def test_an_address_that_changes_during_the_check_is_not_claimed() -> None:
+    async def main() -> None:
+        async with dht_network(5) as net:
+            node = await net.client(quick_firewall=False)
+            check = net.scope.spawn("check", node.check_network_state())
+            await asyncio.sleep(0)
+            for port in range(1, 17):
+                node._neighbours.nat.add("9.9.9.9", port)
+            assert not await check
+            assert node.ephemeral
 
     run_virtual(main())
