@@ -25,8 +25,10 @@ from tests.harness.bridge_session import Conversation, ManualClock
 from tests.harness.fake_engine import FakeEngine, FakeNetwork
 from tests.harness.published import record_reliability
 
-EVERY_TYPE = ("ping", "send", "join", "leave", "open", "subscribe", "unsubscribe", "set_filter", "clear_filter")
-EVERY_TYPE += ("stats", "info", "since", "options", "cli", "nope")
+EVERY_TYPE = (
+    *("ping", "send", "join", "leave", "open", "subscribe", "unsubscribe", "set_filter", "clear_filter"),
+    *("stats", "info", "since", "options", "cli", "nope"),
+)
 
 
 @pytest.fixture
@@ -219,10 +221,9 @@ def test_any_frame_gets_one_reply(frame: bytes | str) -> None:
 def test_known_types_with_values_of_any_kind_never_fail(engine: FakeEngine) -> None:
     client = Conversation(engine).authenticate()
     values: list[object] = [None, True, 0, -1, 1.5, "", "x", [], ["x", None, {}], {}, {"a": 1}, "x" * 5000]
-    fields = ("channel", "channels", "message", "invite", "welcome", "via", "filter", "since", "cursor", "limit")
-    fields += ("extended", "echo", "label", "command")
+    fields = "channel channels message invite welcome via filter since cursor limit extended echo label command"
     for kind in EVERY_TYPE:
-        for name in fields:
+        for name in fields.split():
             for value in values:
                 reply = client.ask({"type": kind, "channel": "a", name: value})
                 assert isinstance(reply["type"], str)
@@ -256,15 +257,17 @@ def test_a_long_backlog_stops_reading(engine: FakeEngine) -> None:
     client = Conversation(engine).authenticate()
     client.hold_operations = True
     client.say('{"type":"send","channel":"s"}')
+    history = []
     for _ in range(MAX_BACKLOG + 1):
-        assert not client.session.backlogged
+        history.append(client.session.backlogged)
         client.say('{"type":"ping"}')
-    assert client.session.backlogged
+    history.append(client.session.backlogged)
+    assert history == [False] * (MAX_BACKLOG + 1) + [True]
     assert len(client.finish(client.pending[0])) == MAX_BACKLOG + 2
-    assert not client.session.backlogged
+    history = [client.session.backlogged]
     client.say('{"type":"send","channel":"s"}')
     client.say("x" * (MAX_BACKLOG_BYTES + 1))
-    assert client.session.backlogged
+    assert [*history, client.session.backlogged] == [False, True]
 
 
 def test_slow_requests_under_way_are_limited(engine: FakeEngine) -> None:

@@ -12,8 +12,8 @@ from engine.bridge.replies import NO_ID, Refused
 from engine.bridge.requests import channel_of, join_channel, request_open, send_message, signed_object
 from engine.errors import DecodeError
 
-INVITE = {"payload": {"channel": "a"}, "sig": "00"}
-WELCOME = {"payload": {"channel": "a", "text": "hi"}, "sig": "11"}
+INVITE: dict[str, Any] = {"payload": {"channel": "a"}, "sig": "00"}
+WELCOME: dict[str, Any] = {"payload": {"channel": "a", "text": "hi"}, "sig": "11"}
 INVITE_B64 = base64.b64encode(json.dumps(INVITE).encode()).decode()
 
 
