@@ -124,7 +124,7 @@ def help_lines(*, short: bool = False) -> Iterator[str]:
         yield f"- {group}:"
         for command in COMMANDS:
             if command.group == group:
-                yield f"- {command.slash} | {command.help}{_note(command)}: '{command.full_usage}'"
+                yield f"- {command.slash} | {command.help} '{command.full_usage}'{_note(command)}"
     if short:
         yield " "
         yield "- Short Forms:"

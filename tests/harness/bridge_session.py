@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from engine.bridge.events import EventView
@@ -17,8 +16,6 @@ from engine.bridge.throttle import AuthThrottle
 from engine.bridge.tokens import Token, TokenSet
 from engine.bridge.view import EngineView
 from tests.harness.fake_engine import FakeEngine
-
-VECTORS = Path(__file__).parent.parent / "vectors" / "bridge"
 
 TOKENS = TokenSet(
     [
@@ -143,8 +140,3 @@ class Conversation:
             perform(self.engine, operation, label=session.label, extended=session.extended, dangerous=self.dangerous)
         )
         return session.complete(operation, reply, self.clock.now)
-
-
-def transcript(name: str) -> list[dict[str, Any]]:
-    """The lines of a recorded conversation with the reference."""
-    return [json.loads(line) for line in (VECTORS / name).read_text(encoding="utf-8").splitlines()]

@@ -15,7 +15,7 @@ from engine.errors import BindFailed, BridgeMisconfigured
 from engine.net.tasks import TaskScope
 from engine.status import BridgeFailed, BridgeListening, BridgeOff
 from tests.harness.bridge_client import TOKEN, agent, bridge
-from tests.harness.bridge_session import transcript
+from tests.harness.bridge_transcript import transcript
 from tests.harness.fake_engine import FakeEngine, FakeNetwork
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.proto.udx.pacer import MAX_BURST_PACKETS, MIN_SLICE_PACKETS, SLICE_S, Pacer
+from engine.proto.udx.pacer import MAX_BURST_PACKETS, MAX_LATE_S, MIN_SLICE_PACKETS, SLICE_S, Pacer
 
 
 def test_without_a_rate_only_the_burst_is_limited() -> None:
@@ -34,6 +34,17 @@ def test_idle_time_saves_up_one_slice() -> None:
     rate = 100_000.0
     pacer.allowance(rate, 1.0)
     assert pacer.allowance(rate, 1000.0) == int(rate * SLICE_S)
+
+
+def test_late_timers_are_made_up_for() -> None:
+    pacer = Pacer()
+    rate = 10_000.0
+    pacer.spend(pacer.allowance(rate, 1.0), rate)
+    pacer.hold(rate, 1.0)
+    assert pacer.allowance(rate, 1.015) == 150
+    pacer.spend(150, rate)
+    pacer.hold(rate, 1.015)
+    assert pacer.allowance(rate, 9.0) == int(rate * MAX_LATE_S)
 
 
 def test_a_clock_that_goes_back_gives_nothing() -> None:
