@@ -87,7 +87,7 @@ def stringify(value: object) -> str:
     Raises:
         LocalProtocolError: *value* holds something that is not JSON or is nested too deeply.
     """
-    return _serialise(value, _js_order)
+    return _serialise(value, property_order)
 
 
 def stable_stringify(value: object) -> str:
@@ -171,7 +171,8 @@ def _join_or_escape(match: re.Match[str]) -> str:
     return f"\\u{ord(units):04x}"
 
 
-def _js_order(members: dict[str, Any]) -> Iterable[str]:
+def property_order(members: dict[str, Any]) -> Iterable[str]:
+    """The keys as JavaScript lists them: integer-like ones first, ascending, the others as they were added."""
     if not any(map(str.isdigit, members)):
         return members
     indices = [key for key in members if _is_array_index(key)]
