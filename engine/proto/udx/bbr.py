@@ -36,8 +36,8 @@ FULL_ROUNDS = 3
 EXTRA_ROUNDS = 5
 MAX_EXTRA_S = 0.1
 
-RTT_FLOOR_S = 0.001
-"""Resolution of the reference's clock; shorter round trips would starve a path whose ends are busy programs."""
+RTT_FLOOR_S = 0.004
+"""Shorter round trips do not count: on a fast path the time that both programs take is most of the real one."""
 
 BURST_ALLOWANCE = 6
 """Packets added to the window for what sender and receiver handle at a time."""

@@ -2,7 +2,8 @@
 
 Theory of operation
     A bucket of packets refills at the rate congestion control asks for and holds at most :data:`SLICE_S` worth of them,
-    because timers are not more precise than that. Without a rate only the size of one burst is limited, so that a large
+    because timers are not more precise than that; while packets are held back it catches up for as much as
+    :data:`MAX_LATE_S`, so that a busy machine does not slow the stream down. Without a rate only the size of one burst is limited, so that a large
     write does not hold up other streams.
 
 Protocol reference: 01-udx section 8, "Congestion control and pacing".
@@ -12,6 +13,9 @@ from __future__ import annotations
 
 SLICE_S = 0.004
 """Length of the time slices that timers resolve reliably."""
+
+MAX_LATE_S = 0.02
+"""Lateness of a timer that is made up for."""
 
 MIN_SLICE_PACKETS = 32
 """Packets a slice holds at least."""
@@ -31,10 +35,11 @@ class Pacer:
 
     def allowance(self, rate: float | None, now: float) -> int:
         """Packets that may leave now; ``rate`` is packets per second or None."""
+        held = self.deadline is not None
         self.deadline = None
         if rate is None:
             return MAX_BURST_PACKETS
-        capacity = max(MIN_SLICE_PACKETS, rate * SLICE_S)
+        capacity = max(MIN_SLICE_PACKETS, rate * (MAX_LATE_S if held else SLICE_S))
         self._tokens = min(capacity, self._tokens + rate * max(0.0, now - self._updated_at))
         self._updated_at = now
         return min(int(self._tokens), MAX_BURST_PACKETS)
