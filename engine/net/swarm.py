@@ -113,6 +113,7 @@ class Hyperswarm:
         self._server = dht.create_server(
             key_pair, self._incoming, firewall=lambda key, payload, address: self._policy.firewalled(key)
         )
+        self._server.on_return(self.reconnect_soon)
         self._listening: asyncio.Task[None] | None = None
         self._topics: dict[bytes, TopicDiscovery] = {}
         self._dials: dict[bytes, asyncio.Task[None]] = {}

@@ -173,3 +173,25 @@ def test_a_goodbye_to_dead_nodes_does_not_take_long() -> None:
             return asyncio.get_running_loop().time() - began
 
     assert run_virtual(main(), limit_s=100) <= 5.0
+
+
+def test_a_network_that_was_gone_and_returned_is_told() -> None:
+    async def main() -> tuple[list[float], int]:
+        async with peer_network(nodes=4) as net:
+            serving = await net.peer(net.place("consistent", 1))
+            server = serving.create_server(SERVER_KEYS, Echo())
+            returned: list[float] = []
+            server.on_return(lambda: returned.append(asyncio.get_running_loop().time()))
+            await server.listen()
+            await asyncio.sleep(30)
+            assert returned == []
+            net.fake.loss = 1.0
+            await asyncio.sleep(30)
+            assert returned == []
+            net.fake.loss = 0.0
+            await asyncio.sleep(60)
+            return returned, len(holders(net))
+
+    returned, relays = run_virtual(main(), limit_s=1000)
+    assert len(returned) == 1
+    assert relays >= 3

@@ -4,7 +4,9 @@ Theory of operation. A *round* looks up the closest nodes, announces at three of
 the round before that were not renewed. Between rounds the nodes are pinged every 3 s, from the same socket as the
 announce: they forward handshakes to the address the announce came from, and the pings keep the NAT open for that.
 About every 5 minutes, or as soon as one of the nodes is silent, or when the network changed, the next round begins. A
-round that reached nobody is repeated after 3 s, then less and less often up to the normal interval.
+round that reached nobody is repeated after 3 s, then less and less often up to the normal interval. When all nodes
+fell silent at once and a later round reached others, everything announced before is gone: :attr:`Announcer.on_return`
+tells.
 
 What nodes may do wrong: not answer, or refuse the token; the round goes on with the others. A stale token is replaced
 once by the one in the refusal.
@@ -15,7 +17,7 @@ Protocol reference: 02-hyperdht section 17.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +67,8 @@ class Announcer:
         """Nodes that forward handshakes to us, and our address as they see it."""
         self.relay_addresses: tuple[Address, ...] = ()
         """Up to three addresses that clients may remember."""
+        self.on_return: Callable[[], None] = lambda: None
+        """Called when nodes answer again after all of them had fallen silent."""
         self._node = node
         self._key_pair = key_pair
         self._target = blake2b(key_pair.public_key)
@@ -115,7 +119,7 @@ class Announcer:
                 await self._node.fully_bootstrapped()
         except TimeoutError:
             pass
-        pings = 1
+        pings, lost = 1, False
         while True:
             self._refresh.clear()
             socket = self._node.socket
@@ -125,22 +129,25 @@ class Announcer:
                 return
             finally:
                 self._first_round.set()
-            await self._keep_alive(PINGS_PER_ROUND if self.relays else pings, socket)
+            if lost and self.relays:
+                self.on_return()
+            lost = await self._keep_alive(PINGS_PER_ROUND if self.relays else pings, socket) or not self.relays
             pings = 1 if self.relays else min(pings * 2, PINGS_PER_ROUND)
 
-    async def _keep_alive(self, pings: int, socket: UdpSocket) -> None:
-        """Ping the relays until the next round is due."""
+    async def _keep_alive(self, pings: int, socket: UdpSocket) -> bool:
+        """Ping the relays until the next round is due; True if it is due because all of them are silent."""
         for _ in range(pings):
             relays = self._generations.current
             answered = sum(await asyncio.gather(*map(self._answers, relays)))
             if answered < len(relays) or self._refresh.is_set() or self._node.socket is not socket:
-                return
+                return answered == 0 and bool(relays)
             try:
                 async with asyncio.timeout(PING_INTERVAL_S):
                     await self._refresh.wait()
-                return
+                return False
             except TimeoutError:
                 continue
+        return False
 
     async def _answers(self, node: Address) -> bool:
         try:

@@ -92,6 +92,10 @@ class DhtServer:
         self._responder = PunchResponder(context, self._table, self._announcer.is_relay)
         self._timer: asyncio.TimerHandle | None = None
 
+    def on_return(self, callback: Callable[[], None]) -> None:
+        """Call back when nodes answer again after all that announced us had fallen silent."""
+        self._announcer.on_return = callback
+
     @property
     def relay_addresses(self) -> tuple[Address, ...]:
         """Up to three addresses that can relay to this server."""
