@@ -3,8 +3,8 @@
 Theory of operation
     A bucket of packets refills at the rate congestion control asks for and holds at most :data:`SLICE_S` worth of them,
     because timers are not more precise than that; while packets are held back it catches up for as much as
-    :data:`MAX_LATE_S`, so that a busy machine does not slow the stream down. Without a rate only the size of one burst is limited, so that a large
-    write does not hold up other streams.
+    :data:`MAX_LATE_S`, so that a busy machine does not slow the stream down. Without a rate only the size of one burst
+    is limited, so that a large write does not hold up other streams.
 
 Protocol reference: 01-udx section 8, "Congestion control and pacing".
 """

@@ -300,6 +300,24 @@ async def test_a_failing_callback_costs_only_its_stream() -> None:
     udx.close()
 
 
+async def test_what_callbacks_cause_cannot_keep_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.net.udx.MAX_FLUSH_ROUNDS", 1)
+    udx, wire = Udx(), Wire()
+    stream = udx.create_stream()
+    stream.connect(wire, 9, _PEER)
+
+    def answer(data: bytes) -> None:
+        stream.write(data)
+        udx.flush()
+
+    stream.on_data = answer
+    udx.receive_burst(wire, [(_packet(stream, DATA, payload=b"x"), _PEER)])
+    assert wire.flags() == [0]
+    await asyncio.sleep(0)
+    assert wire.flags() == [0, DATA]
+    udx.close()
+
+
 async def test_callbacks_may_write_and_destroy() -> None:
     a, b = await _pair()
 
