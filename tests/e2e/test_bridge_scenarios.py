@@ -4,46 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import stat
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import SOCK_DGRAM
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.harness.bridge_transcript import assert_like_reference, frame_of, recorded_for, transcript
+from tests.harness.processes import free_port, running_command
 
-ROOT = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"
 START_S = 30.0
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
 async def peer(home: Path, *flags: str) -> AsyncIterator[int]:
     """A peer on a bootstrap network of its own; yields the port of its bridge."""
-    bridge, bootstrap = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
-    arguments = ["--home", str(home), "--local", "1", "--local-bootstrap-port", str(bootstrap), "--sc-bridge", "1"]
-    arguments += ["--sc-bridge-port", str(bridge), "--sidechannels", "pub1,priv1", *flags]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "intercom_tui", "run", *arguments),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield bridge
-    finally:
-        process.terminate()
-        await process.wait()
+    port = free_port()
+    words = ["run", "--local", "--home", str(home), "--local-bootstrap-port", str(free_port(SOCK_DGRAM))]
+    words += ["--sc-bridge", "1", "--sc-bridge-port", str(port), "--sidechannels", "pub1,priv1", *flags]
+    async with running_command(*words):
+        yield port
 
 
 async def client(port: int) -> ClientConnection:
