@@ -19,7 +19,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
-from engine.errors import LocalProtocolError
 from engine.net.connection import PeerConnection
 from engine.services.sidechannel.links import Frame, Link, Retries, Seat, SeatState, Written
 from engine.services.sidechannel.names import protocol_name
@@ -155,10 +154,7 @@ class ChannelLinks:
         if channel is None:
             return
         seat = link.seats[name] = Seat(name, channel)
-        try:
-            channel.open()
-        except LocalProtocolError:
-            del link.seats[name]  # the name does not fit into a frame
+        channel.open()
 
     def _answer(self, link: Link, name: str, id: bytes | None) -> None:
         if not id and name in self._names():

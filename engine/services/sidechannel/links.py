@@ -31,6 +31,7 @@ from engine.wire.jsjson import JsonValue
 
 SEAT_BYTES: Final = 512 * 1024
 BACKLOG_BYTES: Final = 1024 * 1024
+LEAST_DELAY_S: Final = 0.001
 MESSAGE: Final = 0
 """The only message type of a sidechannel."""
 
@@ -186,5 +187,5 @@ class Link:
         """Try again when the neighbour's bucket has refilled; a full stream reports itself."""
         if self._timer is not None or not self.connection.mux.drained:
             return
-        delay = self._pacer.delay(self._backlog[0][1].size, self._now())
+        delay = max(self._pacer.delay(self._backlog[0][1].size, self._now()), LEAST_DELAY_S)
         self._timer = asyncio.get_running_loop().call_later(delay, self._pump)

@@ -14,6 +14,8 @@ from engine.wire.jstext import js_trim
 
 _TOPIC_PREFIX: Final = "sidechannel:"
 PROTOCOL_PREFIX: Final = "sidechannel/"
+MAX_NAME_CHARS: Final = 1024
+"""Longest name this peer uses; the reference has no limit."""
 
 
 def channel_name(text: str) -> str:
@@ -25,11 +27,13 @@ def required_name(text: str) -> str:
     """As :func:`channel_name`.
 
     Raises:
-        InvalidChannel: there is no name.
+        InvalidChannel: there is no name, or a very long one.
     """
     name = channel_name(text)
     if not name:
         raise InvalidChannel("The channel name is empty.")
+    if len(name) > MAX_NAME_CHARS:
+        raise InvalidChannel(f"The channel name has {len(name):,} characters, and at most {MAX_NAME_CHARS:,} are used.")
     return name
 
 

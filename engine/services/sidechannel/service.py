@@ -49,7 +49,7 @@ from engine.services.sidechannel.credentials import Credentials
 from engine.services.sidechannel.invites import InviteCheck
 from engine.services.sidechannel.jsvalues import members
 from engine.services.sidechannel.links import Link, Seat
-from engine.services.sidechannel.names import channel_name, required_name, topic
+from engine.services.sidechannel.names import MAX_NAME_CHARS, channel_name, required_name, topic
 from engine.services.sidechannel.open_requests import OpenRequests
 from engine.services.sidechannel.options import Hardening, rules_of, send_limit_bytes
 from engine.services.sidechannel.outgoing import Outgoing
@@ -455,7 +455,7 @@ class SidechannelService:
 
     def _open_requested(self, wanted: str, requester: str, via: str) -> None:
         entry = self._book.get(wanted)
-        if entry is not None and entry.joined:
+        if len(wanted) > MAX_NAME_CHARS or (entry is not None and entry.joined):
             return
         if self._config.auto_join and len(self._auto_joined) < self._config.auto_join_limit:
             self._auto_joined.add(wanted)
