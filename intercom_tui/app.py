@@ -8,10 +8,10 @@ through :class:`~intercom_tui.link.EngineLink`.
 from __future__ import annotations
 
 import logging
-import webbrowser
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast
 
 from textual import events
 from textual.binding import BindingType
@@ -27,12 +27,9 @@ from engine.events import Event, Gap, OpenRequested, PlaneFailed
 from engine.messages import ChannelMessage
 from engine.status import BridgeListening, BridgeOff, EngineStatus
 from intercom_tui import clipboard
+from intercom_tui.actions import Action
 from intercom_tui.app_base import AppBase
 from intercom_tui.completion import engine_commands, find_action, nearest_command
-from intercom_tui.handlers import Table
-from intercom_tui.handlers.channel import ChannelHandlers
-from intercom_tui.handlers.peer import PeerHandlers
-from intercom_tui.handlers.view import ViewHandlers
 from intercom_tui.inbox import COUNT_LIMIT, Inbox
 from intercom_tui.keymap import app_bindings, keymap_problems, usable
 from intercom_tui.link import EngineLink, EventsHappened, MessagesArrived, StatusUpdated
@@ -42,7 +39,11 @@ from intercom_tui.safe import notice, safe_line
 from intercom_tui.screens.main import MainScreen
 from intercom_tui.screens.too_small import TooSmallScreen, is_too_small
 from intercom_tui.state import StateFile
+from intercom_tui.widgets.key_text import keys_text
 from intercom_tui.widgets.log_items import clock_text
+
+if TYPE_CHECKING:
+    from intercom_tui.handlers.every import Handlers
 
 _logger = logging.getLogger(__name__)
 
@@ -128,13 +129,6 @@ class IntercomApp(AppBase):
         self._quit_asked_s = -QUIT_S
         self._toasted_s = -TOAST_S
         self._listening = False
-        self._channel_handlers = ChannelHandlers(self)
-        self._view_handlers = ViewHandlers(self)
-        self._handlers: Table = {
-            **self._channel_handlers.table(),
-            **PeerHandlers(self).table(),
-            **self._view_handlers.table(),
-        }
         self._introduce(engine.status)
 
     # -- screens ---------------------------------------------------------------------------------------------------
@@ -195,6 +189,7 @@ class IntercomApp(AppBase):
         self.set_interval(SAVE_S, self.save_state)
         self._recount(self.engine.status)
         self.on_status_updated(StatusUpdated(self.engine.status))
+        self.call_later(lambda: self.handlers)
         for problem in (*self._problems, self.theme_problem, self.state_file.problem):
             if problem:
                 self.toast(problem, "warning")
@@ -352,6 +347,13 @@ class IntercomApp(AppBase):
 
     # -- doing things ----------------------------------------------------------------------------------------------
 
+    @cached_property
+    def handlers(self) -> Handlers:
+        """What actions do; imported when first needed, after the first frame."""
+        from intercom_tui.handlers.every import Handlers
+
+        return Handlers(self)
+
     def action_do(self, name: str) -> None:
         """Do an action by its id."""
         self.do(name)
@@ -369,11 +371,15 @@ class IntercomApp(AppBase):
             self.toast(reason, "warning")
             return
         try:
-            await self._handlers[name](argument)
+            await self.handlers.table[name](argument)
         except IntercomError as error:
             self.toast(f"{error} {error.hint}".strip(), "error")
         except OSError as error:
             self.toast(str(error), "error")
+
+    def keys_of(self, action: Action) -> str:
+        """Keys of an action, as shown."""
+        return keys_text(self.keymap.get(action.id, action.keys))
 
     def why_not(self, name: str) -> str:
         """Why an action cannot be done now, in one sentence; empty when it can."""
@@ -389,22 +395,22 @@ class IntercomApp(AppBase):
             case "leave" | "invite" | "welcome" | "join-command" | "mute" if open_channel is None:
                 return "No channel is open."
             case _:
-                return "" if name in self._handlers else f"{name} is not in this version."
+                return "" if name in self.handlers.table else f"{name} is not in this version."
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self.run_worker(work, name=name, group="actions", exit_on_error=False)
 
     def ask_request(self, request_id: int) -> None:
         """Ask what to do with an open request."""
-        self._start(self._channel_handlers.answer_request(request_id), "request")
+        self._start(self.handlers.channel.answer_request(request_id), "request")
 
     def ask_paste(self, text: str) -> None:
         """Ask what to do with a paste of several lines."""
-        self._start(self._view_handlers.paste(text), "paste")
+        self._start(self.handlers.view.paste(text), "paste")
 
     def message_asked(self, what: str, message: ChannelMessage | None, detail: str) -> None:
         """Do something with a message of the log."""
-        self._start(self._view_handlers.message(what, message, detail), what)
+        self._start(self.handlers.view.message(what, message, detail), what)
 
     def run_line(self, line: str) -> None:
         """Run a slash command: one of the app, or one of the engine."""
@@ -460,6 +466,8 @@ class IntercomApp(AppBase):
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         """Open an address in the browser; only web addresses."""
         if url.startswith(("https://", "http://")):
+            import webbrowser
+
             webbrowser.open(url, new=2 if new_tab else 0)
 
     def _copy_or_quit(self) -> None:

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from rich.style import Style
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 BUILT_IN = ("nightline", "daylight", "contrast", "colourblind", "terminal")
 """Themes that come with the program."""
@@ -61,6 +61,7 @@ class ThemeSpec:
             dark=self.dark,
             ansi=self.ansi,
             variables={
+                **(BUILTIN_THEMES["ansi-dark" if self.dark else "ansi-light"].variables if self.ansi else {}),
                 "ink-muted": ink["muted"],
                 "ink-faint": ink["faint"],
                 "plane-msb": ink["msb"],

@@ -118,7 +118,7 @@ class DemoEngine:
 
     def _furnish(self, empty: bool) -> None:
         """Put the rooms and their past in place."""
-        for room in script.ROOMS[:1] if empty else script.ROOMS:
+        for room in (replace(script.ROOMS[0], drops=None),) if empty else script.ROOMS:
             self._sidechannel.add_room(room)
         if not empty:
             now = self.clock.wall_ms()

@@ -55,7 +55,7 @@ class ViewHandlers:
         """Everything that can be done."""
         app = self._app
         entries = [
-            Entry(action.id, action.title, action.slash, safe_line(app.why_not(action.id), 60))
+            Entry(action.id, action.title, action.slash, safe_line(app.why_not(action.id), 60), app.keys_of(action))
             for action in ACTIONS
             if action.title
         ]

@@ -139,7 +139,7 @@ class ActivityPane(Pane):
         step = current_step(status)
         if step is not None:
             rows.append(Row([(f"{self.host.glyphs.step(step.state)} {step_text(step, now_s)}", inks.warning)]))
-        heads = f"{'peer':<22} {'address':<23} {'way':<4} {'rtt':>7} {'in':>8} {'out':>8} {'for':>8}  channels"
+        heads = f"{'peer':<22} {'rtt':>8} {'in':>8} {'out':>8} {'for':>8}  {'channels':<22} {'address':<22} way"
         rows.append(Row([(heads, inks.faint)]))
         rows += [self._peer(peer) for peer in status.peers]
         if not status.peers:
@@ -154,20 +154,22 @@ class ActivityPane(Pane):
         now = app.clock.wall_ms()
         rtt = f"{peer.rtt_ms:.0f} ms" if peer.rtt_ms is not None else "-"
         blocked = peer.blocked_until_ms is not None and peer.blocked_until_ms > now
-        state: Part = (f"{len(peer.channels)}", inks.text)
+        open_channels = f"{len(peer.channels)}"
+        state: Part = (pad(open_channels, 23), inks.text)
         if blocked:
-            state = (f"quiet for {((peer.blocked_until_ms or now) - now) / 1000:.0f} s", inks.warning)
+            silence = ((peer.blocked_until_ms or now) - now) / 1000
+            state = (pad(f"{open_channels}, quiet for {silence:.0f} s", 23), inks.warning)
         elif peer.strikes:
-            state = (f"{len(peer.channels)}  {plural(peer.strikes, 'strike')}", inks.warning)
+            state = (pad(f"{open_channels}, {plural(peer.strikes, 'strike')}", 23), inks.warning)
         return Row(
             [
-                (pad(app.people.full_label(peer.public_key), 23), inks.name(peer.public_key)),
-                (pad(safe_line(peer.address, 40), 24), inks.muted),
-                (pad("out" if peer.initiator else "in", 5), inks.muted),
-                (f"{rtt:>7} ", inks.text),
+                (pad(app.people.full_label(peer.public_key), 22), inks.name(peer.public_key)),
+                (f" {rtt:>8} ", inks.text),
                 (f"{bytes_text(peer.bytes_in):>8} {bytes_text(peer.bytes_out):>8} ", inks.muted),
                 (f"{duration_text((now - peer.connected_ms) / 1000):>8}  ", inks.muted),
                 state,
+                (pad(safe_line(peer.address, 40), 23), inks.muted),
+                ("out" if peer.initiator else "in", inks.muted),
             ],
             key=peer.public_key,
         )

@@ -201,7 +201,9 @@ class ChannelsPane(Pane):
                 self.banner.say(f"Offline: {safe_line(reason, 80)}{retry}. Messages are not delivered.", "bad")
             case _ if step is not None and self.log_view.display:
                 self.banner.say(step_text(step, now), "bad" if step.state.value == "failed" else "busy")
-            case P2pOnline() if channel is not None and channel.welcome_required and not channel.welcomed:
+            case P2pOnline() if (
+                self.log_view.display and channel is not None and channel.welcome_required and not channel.welcomed
+            ):
                 self.banner.say("Messages are held back until the owner's welcome verifies.")
             case _:
                 self.banner.say("")

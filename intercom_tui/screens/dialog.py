@@ -57,6 +57,8 @@ class Dialog(ModalScreen[Result | None]):
         Binding("right", "app.focus_next", "Next", show=False),
     ]
     heading: str = ""
+    roomy: bool = False
+    """True for more width."""
 
     @property
     def host(self) -> IntercomApp:
@@ -85,7 +87,7 @@ class Dialog(ModalScreen[Result | None]):
 
     def compose(self) -> ComposeResult:
         """The frame."""
-        with Vertical(id="box"):
+        with Vertical(id="box", classes="roomy" if self.roomy else ""):
             yield PlainText(self.heading, classes="dialog-title")
             for text in self.words():
                 yield PlainText(text, classes="dialog-words")

@@ -249,6 +249,8 @@ class TextView(RowList):
 class TextResultDialog(Dialog[str]):
     """A text that was made, to copy or to save."""
 
+    roomy = True
+
     def __init__(self, heading: str, text: str, words: Sequence[str] = (), also: Sequence[Choice] = ()) -> None:
         super().__init__()
         self.heading = heading

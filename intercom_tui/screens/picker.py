@@ -30,6 +30,8 @@ class Entry:
     hint: str = ""
     disabled: str = ""
     """Why it cannot be taken now."""
+    keys: str = ""
+    """Keys that do the same."""
 
 
 def fuzzy_score(query: str, text: str) -> float:
@@ -161,6 +163,8 @@ class Picker(ModalScreen[str | None]):
             ink = inks.muted if entry.disabled else inks.text
             left: list[Part] = [(f"{group}: " if group else "", inks.muted), (verb, ink)]
             right: list[Part] = [(entry.disabled or entry.hint, inks.muted)]
+            if entry.keys:
+                right.append((f"  {entry.keys}", inks.key))
             rows.append(Row(left, right, key=entry.key))
         if self._free is not None and self._query.strip():
             label = self._free(self._query.strip())
