@@ -426,3 +426,6 @@ _REQUESTS: Final[Mapping[str, tuple[Scope | None, _Handler]]] = {
     "cli": (None, Session._on_cli),
 }
 """Scope needed and handler of each request type but ``auth``."""
+
+REQUEST_TYPES: Final = tuple(_REQUESTS)
+"""Request types an authenticated client may send, beside ``auth``."""
