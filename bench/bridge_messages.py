@@ -29,9 +29,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-_HOST = "127.0.0.1"
-_TOKEN = "bench"
-_CHANNEL = "bench"
+HOST = "127.0.0.1"
+TOKEN = "bench"
+CHANNEL = "bench"
 _START_DEADLINE_S = 60.0
 _STEP_DEADLINE_S = 120.0
 _WARM_UP = 50
@@ -45,6 +45,8 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._data = bytearray()
         self._upgraded = False
+        self.closed = False
+        """The connection is gone."""
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +55,7 @@ class Client(asyncio.Protocol):
         self._transport = transport
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
-            f"GET / HTTP/1.1\r\nHost: {_HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
@@ -76,6 +78,20 @@ class Client(asyncio.Protocol):
         size = len(text)
         head = bytes([0x81, 0x80 | size]) if size < 126 else bytes([0x81, 0xFE]) + size.to_bytes(2, "big")
         self._transport.write(head + b"\0\0\0\0" + text)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The peer ended it."""
+        self.closed = True
+
+    def pause(self) -> None:
+        """Read nothing any more."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        assert self._transport is not None
+        self._transport.resume_reading()
 
     def close(self) -> None:
         """Cut the connection."""
@@ -105,28 +121,29 @@ class Client(asyncio.Protocol):
                     return frame
 
 
-def _free_port(kind: socket.SocketKind) -> int:
+def free_port(kind: socket.SocketKind) -> int:
+    """A port of 127.0.0.1 that is free now."""
     with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
-async def _peer(name: str, home: Path, bootstrap: int, bridge: int, pow_bits: int) -> AsyncIterator[int]:
+async def peer(name: str, home: Path, bootstrap: int, bridge: int, pow_bits: int) -> AsyncIterator[int]:
     """A peer in a process of its own; yields its process id."""
     flags = {
         "--home": home / name,
         "--peer-store-name": name,
         "--local": 1,
         "--local-bootstrap-port": bootstrap,
-        "--sidechannels": _CHANNEL,
+        "--sidechannels": CHANNEL,
         "--sidechannel-pow": int(pow_bits > 0),
         "--sidechannel-pow-difficulty": pow_bits,
         "--sidechannel-rate-bytes": 0,
         "--sidechannel-welcome-required": 0,
         "--sc-bridge": 1,
         "--sc-bridge-port": bridge,
-        "--sc-bridge-token": _TOKEN,
+        "--sc-bridge-token": TOKEN,
         "--log-level": "error",
     }
     arguments = [str(word) for flag in flags.items() for word in flag]
@@ -140,27 +157,27 @@ async def _peer(name: str, home: Path, bootstrap: int, bridge: int, pow_bits: in
         await process.wait()
 
 
-async def _client(port: int) -> Client:
+async def connected(port: int) -> Client:
     """An authenticated client, once the bridge listens."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_START_DEADLINE_S):
         while True:
             try:
-                _, client = await loop.create_connection(Client, _HOST, port)
+                _, client = await loop.create_connection(Client, HOST, port)
                 break
             except ConnectionRefusedError:
                 await asyncio.sleep(0.1)
-    client.send({"type": "auth", "token": _TOKEN})
+    client.send({"type": "auth", "token": TOKEN})
     await client.next("auth_ok")
     return client
 
 
-async def _ready(sender: Client, receiver: Client) -> None:
+async def ready(sender: Client, receiver: Client) -> None:
     """Wait until a message passes, then let everything settle."""
-    receiver.send({"type": "subscribe", "channel": _CHANNEL})
+    receiver.send({"type": "subscribe", "channel": CHANNEL})
     async with asyncio.timeout(_START_DEADLINE_S):
         while receiver.frames.empty() or b"sidechannel_message" not in receiver.frames.get_nowait():
-            sender.send({"type": "send", "channel": _CHANNEL, "message": "are you there"})
+            sender.send({"type": "send", "channel": CHANNEL, "message": "are you there"})
             await asyncio.sleep(0.2)
     await asyncio.sleep(1.0)
     while not receiver.frames.empty():
@@ -176,7 +193,7 @@ async def _measure(sender: Client, receiver: Client, messages: int, in_flight: i
     while len(delays) < messages:
         while number < messages and number - len(delays) < in_flight:
             sent[number] = time.perf_counter()
-            sender.send({"type": "send", "channel": _CHANNEL, "message": [number, text]})
+            sender.send({"type": "send", "channel": CHANNEL, "message": [number, text]})
             number += 1
         event = await receiver.next("sidechannel_message")
         delays.append(time.perf_counter() - sent.pop(event["message"][0]))
@@ -186,25 +203,25 @@ async def _measure(sender: Client, receiver: Client, messages: int, in_flight: i
 
 
 async def _run(mode: str, messages: int, in_flight: int, size: int) -> dict[str, Any]:
-    ports = [_free_port(socket.SOCK_STREAM) for _ in range(2)]
-    bootstrap = _free_port(socket.SOCK_DGRAM)
+    ports = [free_port(socket.SOCK_STREAM) for _ in range(2)]
+    bootstrap = free_port(socket.SOCK_DGRAM)
     bits = 12 if mode == "pow12" else 0
     window = in_flight if mode == "flight" else 1
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         pids = []
         for name, port in zip("ab", ports, strict=True):
-            pids.append(await stack.enter_async_context(_peer(name, home, bootstrap, port, bits)))
-        sender, receiver = [await _client(port) for port in ports]
+            pids.append(await stack.enter_async_context(peer(name, home, bootstrap, port, bits)))
+        sender, receiver = [await connected(port) for port in ports]
         stack.callback(sender.close)
         stack.callback(receiver.close)
-        await _ready(sender, receiver)
+        await ready(sender, receiver)
         await _measure(sender, receiver, _WARM_UP, window, size)
-        cpu = [_cpu_s(pid) for pid in pids]
+        cpu = [cpu_s(pid) for pid in pids]
         began = time.perf_counter()
         delays = await _measure(sender, receiver, messages, window, size)
         took = time.perf_counter() - began
-        cpu = [_cpu_s(pid) - before for pid, before in zip(pids, cpu, strict=True)]
+        cpu = [cpu_s(pid) - before for pid, before in zip(pids, cpu, strict=True)]
     cuts = statistics.quantiles(delays, n=100)
     return {
         "messages": messages,
@@ -218,7 +235,7 @@ async def _run(mode: str, messages: int, in_flight: int, size: int) -> dict[str,
     }
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """CPU seconds a process has used; 0 where /proc is missing."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

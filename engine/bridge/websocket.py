@@ -30,6 +30,8 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 HANDSHAKE_DEADLINE_S: Final = 10.0
 CLOSE_DEADLINE_S: Final = 5.0
 """Longest wait for the client's part of a close."""
+SLOW_CLOSE_DEADLINE_S: Final = 30.0
+"""The same for a client that was cut off because it does not read: time to wake up and learn where to resume."""
 EAGER_FRAMES: Final = 64
 """Waiting frames that are written without waiting for the end of the loop's turn."""
 TRY_AGAIN_LATER: Final = 1013
@@ -257,7 +259,9 @@ class WebSocketConnection(asyncio.Protocol):
                 self.resume_reading()
                 transport.write_eof()
         if self._deadline is None and self._protocol.close_expected():
-            self._deadline = self._loop.call_later(CLOSE_DEADLINE_S, self.abort)
+            sent = self._protocol.close_sent
+            slow = sent is not None and sent.code == TRY_AGAIN_LATER
+            self._deadline = self._loop.call_later(SLOW_CLOSE_DEADLINE_S if slow else CLOSE_DEADLINE_S, self.abort)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
