@@ -225,11 +225,9 @@ class PeerConnection:
             callback()
 
     def _check_keep_alive(self) -> None:
-        idle = self._loop.time() - self._last_write
-        if idle >= self._keep_alive_s:
+        if self._loop.time() >= self._last_write + self._keep_alive_s:
             self.keepalive()
-            idle = 0.0
-        self._timer = self._loop.call_later(self._keep_alive_s - idle, self._check_keep_alive)
+        self._timer = self._loop.call_at(self._last_write + self._keep_alive_s, self._check_keep_alive)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -27,6 +27,10 @@ _ERRORS: dict[CloseReason, Callable[[], Exception | None]] = {
 }
 
 
+MIN_TIMER_S = 0.0001
+"""Shortest timer; a remainder that rounding left over must not make the loop spin."""
+
+
 class UdxConnection:
     """A reliable ordered byte stream to one peer. Made by :meth:`engine.net.udx.Udx.create_stream`.
 
@@ -286,7 +290,8 @@ class UdxConnection:
                 return
             timer.cancel()
         self._timer_at = deadline
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline - now), self._timer_fired)
+        delay = max(MIN_TIMER_S, deadline - now)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
