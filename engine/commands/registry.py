@@ -140,3 +140,14 @@ def _describe(command: Command) -> Iterator[str]:
     yield f"Usage: {command.full_usage}"
     if command.short_usage and command.match is not Match.WORD:
         yield f"Short: {command.short_usage}"
+
+
+def commands_table() -> str:
+    """All commands of this version as a Markdown table."""
+    rows = ["| command | short form | meaning |", "|---|---|---|"]
+    for command in COMMANDS:
+        if command.available:
+            cells = [f"`{text}`" if text else "" for text in (command.full_usage, command.short_usage)]
+            cells.append(command.help + (" Not for agents by default." if command.role is Role.OPERATOR else ""))
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows)

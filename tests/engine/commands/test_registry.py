@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.commands.command import Match, Role
-from engine.commands.registry import COMMANDS, execute, find, help_lines, suggestion
+from engine.commands.registry import COMMANDS, commands_table, execute, find, help_lines, suggestion
 from tests.harness.fake_engine import FakeEngine, FakeHost
 
 REFERENCE_ORDER = [
@@ -135,3 +137,8 @@ async def test_a_quote_that_is_not_closed_is_an_error_with_advice() -> None:
 
 async def test_lines_are_trimmed() -> None:
     assert (await execute(FakeEngine(), " \u00a0/sc_stats\n", human=False)).output
+
+
+def test_the_commands_document_is_fresh() -> None:
+    document = Path(__file__).parents[3] / "docs" / "commands.md"
+    assert document.read_text(encoding="utf-8") == f"# Commands\n\n{commands_table()}\n"
