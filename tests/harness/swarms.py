@@ -43,7 +43,7 @@ class Peer:
             world.scope,
             random=world.random.random,
             random_bytes=world.random.randbytes,
-            awake_clock=asyncio.get_running_loop().time,
+            awake_clock=options.pop("awake_clock", asyncio.get_running_loop().time),
             **options,
         )
         self.log: list[tuple[str, bytes, bool]] = []
