@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -112,14 +113,18 @@ def invocation(context: click.Context, arguments: Mapping[str, Any], *, label: s
         flags.setdefault(_STORE_NAME, label)
     home = arguments.get("home") or parent.get("home") or os.environ.get("INTERCOM_HOME", "")
     store_name = flags.get(_STORE_NAME) or os.environ.get("PEER_STORE_NAME", "") or "peer"
-    loaded = load_config(config_path(home, store_name), os.environ, flags)
-    return Invocation(loaded, resolve_paths(home, loaded.config), home, flags)
+    return _invocation(config_path(home, store_name), home, flags)
 
 
 def reload(call: Invocation) -> Invocation:
     """The same invocation after the configuration file was written."""
-    loaded = load_config(call.paths.config_file, os.environ, call.flags)
-    return Invocation(loaded, resolve_paths(call.home, loaded.config), call.home, call.flags)
+    return _invocation(call.paths.config_file, call.home, call.flags)
+
+
+def _invocation(config_file: Path, home: str, flags: Mapping[str, str]) -> Invocation:
+    loaded = load_config(config_file, os.environ, flags)
+    paths = replace(resolve_paths(home, loaded.config), config_file=config_file)
+    return Invocation(loaded, paths, home, flags)
 
 
 def explain_unknown_flag(error: click.NoSuchOption) -> str:
