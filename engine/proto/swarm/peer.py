@@ -16,13 +16,21 @@ STABLE_CONNECTION_S: Final = 15.0
 """A dialled connection that lived this long clears the count of failures."""
 
 MAX_ATTEMPTS: Final = 3
-"""A peer with more failures in a row is not queued; it comes back with the next lookup."""
+"""A peer with more failures in a row is given up; it comes back with the next lookup."""
+
+MAX_PROVEN_ATTEMPTS: Final = 8
+"""The same for a peer that we have been connected to: it is worth some more patience (local policy)."""
 
 Random = Callable[[], float]
 """Uniform in [0, 1)."""
 
 _EARLIEST, _LATEST = 0.66, 1.32
 """Range of a retry around its nominal delay."""
+
+_SHORT, _MEDIUM, _LONG, _PATIENT = (1.0, 2.0), (5.0, 6.5), (15.0, 17.5), (25.0, 35.0)
+_DELAYS_S: Final = (_SHORT, _MEDIUM, _LONG, _LONG)
+_PROVEN_DELAYS_S: Final = (_SHORT, _SHORT, _MEDIUM, _LONG, *[_PATIENT] * (MAX_PROVEN_ATTEMPTS - MAX_ATTEMPTS))
+_EXPLICIT_DELAY_S: Final = (600.0, 720.0)
 
 
 class Priority(IntEnum):
@@ -119,10 +127,15 @@ class PeerInfo:
         """Set the priority; False if the peer should not be queued now."""
         if self.explicit and self.attempts > MAX_ATTEMPTS:
             self.attempts = MAX_ATTEMPTS
-        if self.banned or self.queued or self.attempts > MAX_ATTEMPTS:
+        if self.banned or self.queued or self.hopeless:
             return False
-        self.priority = _PRIORITIES[self.attempts]
+        self.priority = _PRIORITIES[self.attempts] if self.attempts <= MAX_ATTEMPTS else Priority.VERY_LOW
         return True
+
+    @property
+    def hopeless(self) -> bool:
+        """True after so many failures that only a lookup can bring the peer back."""
+        return self.attempts > (MAX_PROVEN_ATTEMPTS if self.proven else MAX_ATTEMPTS)
 
 
 def retry_delay_s(peer: PeerInfo, random: Random) -> float | None:
@@ -130,17 +143,10 @@ def retry_delay_s(peer: PeerInfo, random: Random) -> float | None:
 
     Protocol reference: 05-hyperswarm section 4, the table of S, M, L and X.
     """
-    if peer.banned or not peer.reconnecting:
+    if peer.banned or not peer.reconnecting or (peer.hopeless and not peer.explicit):
         return None
-    if peer.attempts > MAX_ATTEMPTS:
-        step = 3 if peer.explicit else None
-    elif peer.attempts == 0:
-        step = 0
-    elif peer.proven:
-        step = peer.attempts - 1
+    if peer.explicit and peer.attempts > MAX_ATTEMPTS:
+        low, high = _EXPLICIT_DELAY_S
     else:
-        step = min(peer.attempts, 2)
-    if step is None:
-        return None
-    low, high = ((1.0, 2.0), (5.0, 6.5), (15.0, 17.5), (600.0, 720.0))[step]
+        low, high = (_PROVEN_DELAYS_S if peer.proven else _DELAYS_S)[peer.attempts]
     return (low + (high - low) * random()) * (_EARLIEST + (_LATEST - _EARLIEST) * random())

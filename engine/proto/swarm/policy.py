@@ -7,9 +7,9 @@ the moment it starts:
     dialling --failed--> waiting          connected (dialled) --closed--> waiting          waiting --time--> queued
     any state --incoming connection--> connected, or the connection is refused (:mod:`engine.proto.swarm.duplicate`)
 
-After four failures in a row a peer is given up until a lookup finds it again. Peers that dialled us are not retried by
-us: dialling again is their task. At most ``max_parallel`` dials run, and none starts above ``max_peers`` links or while
-the network is known to be down. Incoming connections are never refused for number.
+After four failures in a row (nine if it was connected before) a peer is given up until a lookup finds it again. Peers
+that dialled us are not retried by us: dialling again is their task. At most ``max_parallel`` dials run, and none starts
+above ``max_peers`` links or while the network is known to be down. Incoming connections are never refused for number.
 
 What peers may do wrong: announce any number of keys under a topic. Records are bounded by ``max_known``; connected,
 dialled and explicit ones are never dropped for it.

@@ -15,6 +15,7 @@ def _delays(**fields: object) -> tuple[float, float] | None:
 
 
 _S, _M, _L, _X = (0.66, 2.64), (3.3, 8.58), (9.9, 23.1), (396.0, 950.4)
+_PATIENT = (16.5, 46.2)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,9 @@ _S, _M, _L, _X = (0.66, 2.64), (3.3, 8.58), (9.9, 23.1), (396.0, 950.4)
         (2, False, False, _L),
         (3, True, False, _L),
         (3, False, False, _L),
-        (4, True, False, None),
+        (4, True, False, _PATIENT),
+        (8, True, False, _PATIENT),
+        (9, True, False, None),
         (4, False, False, None),
         (4, False, True, _X),
         (9, True, True, _X),
@@ -58,6 +61,10 @@ def test_banned_queued_and_given_up_peers_are_not_queued() -> None:
     assert not PeerInfo(_KEY, banned=True).may_queue()
     assert not PeerInfo(_KEY, queued=True).may_queue()
     assert not PeerInfo(_KEY, attempts=4).may_queue()
+    assert not PeerInfo(_KEY, attempts=9, proven=True).may_queue()
+    patient = PeerInfo(_KEY, attempts=8, proven=True)
+    assert patient.may_queue()
+    assert patient.priority is Priority.VERY_LOW
     explicit = PeerInfo(_KEY, attempts=4, explicit=True)
     assert explicit.may_queue()
     assert explicit.attempts == 3
