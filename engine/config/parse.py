@@ -109,9 +109,10 @@ def _parse_bool(option: Option, text: str, origin: str) -> bool:
 
 
 def _parse_int(option: Option, text: str, origin: str) -> int:
-    if re.fullmatch(r"-?[0-9]{1,18}", text.strip()) is None:
+    digits = text.strip()
+    if re.fullmatch(r"-?[0-9]{1,18}", digits) is None:
         raise _invalid(option, text, f"it must be {_describe(option)}", origin)
-    return int(text)
+    return int(digits)
 
 
 def _describe(option: Option) -> str:

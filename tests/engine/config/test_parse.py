@@ -47,6 +47,11 @@ def test_wrong_text_is_an_error_that_names_the_setting(key: str, text: str) -> N
     assert option(key).flags[0] in str(caught.value)
 
 
+@pytest.mark.parametrize("space", [" ", "\x1d", "\u2003", "\n"])
+def test_white_space_around_a_number_does_no_harm(space: str) -> None:
+    assert parse_text(option("bridge.port"), f"{space}7{space}") == 7
+
+
 def test_a_secret_is_not_repeated_in_the_error() -> None:
     with pytest.raises(InvalidValue) as caught:
         check(option("bridge.token"), 12345)
