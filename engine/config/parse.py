@@ -81,6 +81,8 @@ def check(option: Option, value: Any, *, origin: str = "") -> Any:
         value = tuple(value)
         if not all(isinstance(item, str) for item in value):
             raise _invalid(option, value, "it must be a list of text", origin)
+    if isinstance(value, dict) and not all(isinstance(item, str) for item in value.values()):
+        raise _invalid(option, value, "it must be a table of text", origin)
     if option.key == "sidechannel.owner":
         value = {channel: _owner_key(option, channel, key, origin) for channel, key in value.items()}
     if option.key == "subnet.bootstrap" and value and parse_key(value) is None:

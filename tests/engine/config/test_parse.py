@@ -52,6 +52,12 @@ def test_white_space_around_a_number_does_no_harm(space: str) -> None:
     assert parse_text(option("bridge.port"), f"{space}7{space}") == 7
 
 
+@pytest.mark.parametrize("key", ["sidechannel.invites", "sidechannel.welcome", "sidechannel.owner", "ui.keymap"])
+def test_tables_hold_text_only(key: str) -> None:
+    with pytest.raises(InvalidValue):
+        check(option(key), {"room": 1})
+
+
 def test_a_secret_is_not_repeated_in_the_error() -> None:
     with pytest.raises(InvalidValue) as caught:
         check(option("bridge.token"), 12345)
