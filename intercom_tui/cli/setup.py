@@ -11,6 +11,7 @@ from engine.config.sections import OPTIONS
 from intercom_tui.cli.main import run_loop
 from intercom_tui.cli.options import Invocation
 from intercom_tui.setup.model import StartedWith
+from intercom_tui.setup.settings_file import SettingsFile
 
 
 def ask_settings(call: Invocation) -> dict[str, Any] | None:
@@ -60,3 +61,8 @@ def started_with(call: Invocation) -> StartedWith:
             words += [option.flags[0]] if option.kind == "bool" and text == "true" else [option.flags[0], text]
     given = {key: origin for key, origin in call.loaded.origins.items() if origin != "file"}
     return StartedWith(call.paths.config_file, words, call.home, given)
+
+
+def settings_file(call: Invocation) -> SettingsFile:
+    """What the settings form of the app writes to."""
+    return SettingsFile(call.paths.config_file, started_with(call).given)
