@@ -18,10 +18,11 @@ from typing import Any
 from engine.api import BridgeAPI, CommandResult, NetworkAPI, SidechannelAPI, Subscription
 from engine.bridge.server import BridgeServer
 from engine.clock import Clock, SystemClock
+from engine.commands.command import KeyText
 from engine.commands.registry import execute
-from engine.config.sections import ENTRY_CHANNEL, Config
+from engine.config.sections import ENTRY_CHANNEL, MSB_BOOTSTRAP, MSB_CHANNEL, Config
 from engine.crypto.wallet import Wallet
-from engine.errors import IntercomError, NetworkError
+from engine.errors import IntercomError, NetworkError, NotReady
 from engine.event_bus import EventBus
 from engine.events import Event, PeerConnected, PeerDisconnected, PlaneFailed, StatusChanged
 from engine.local_network import LOCAL_HOST, LocalNetwork
@@ -316,7 +317,22 @@ class Engine:
 
     async def execute(self, line: str, *, admin: bool = True, human: bool = True) -> CommandResult:
         """Run one command line such as ``/sc_join --channel "x"``; see :meth:`engine.api.EngineAPI.execute`."""
-        return await execute(self, line, admin=admin, human=human)
+        return await execute(self, line, admin=admin, human=human, host=self)
+
+    def request_exit(self) -> None:
+        """Ask the process to end; see :attr:`stop_requested`."""
+        self.stop_requested.set()
+
+    def reveal_keys(self) -> KeyText:
+        """The keys of this peer, for ``/get_keys``.
+
+        Raises:
+            NotReady: they are not loaded yet.
+        """
+        wallet = self._wallet
+        if wallet is None:
+            raise NotReady
+        return KeyText(wallet.address, wallet.public_hex, wallet.key_pair.secret_key.hex())
 
     def info(self) -> dict[str, JsonValue]:
         """The bridge's ``info`` object (protocol reference 07-sc-bridge section 6)."""
@@ -329,8 +345,8 @@ class Engine:
         msb_bootstrap: list[JsonValue] = list(config.msb.dht_bootstrap)
         extras: list[JsonValue] = [name for name in config.sidechannel.channels if name != ENTRY_CHANNEL]
         return {
-            "msbBootstrap": None,
-            "msbChannel": None,
+            "msbBootstrap": MSB_BOOTSTRAP,
+            "msbChannel": MSB_CHANNEL,
             "msbStore": str(msb_stores / msb_name),
             "msbDhtBootstrap": msb_bootstrap or None,
             "peerStore": str(self._paths.store),

@@ -24,6 +24,11 @@ DEFAULT_DHT_BOOTSTRAP = (
 
 LOCAL_BOOTSTRAP_PORT = 49737
 
+MSB_BOOTSTRAP = "acbc3a4344d3a804101d40e53db1dda82b767646425af73599d4cd6577d69685"
+"""Bootstrap key of the settlement network."""
+MSB_CHANNEL = "0000trac0network0msb0mainnet0000"
+"""Channel of the settlement network."""
+
 
 def _flag_env(name: str) -> tuple[str, str]:
     return f"--{name}", name.upper().replace("-", "_")

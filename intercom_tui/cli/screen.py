@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.config.write import write_config
 from engine.crypto.wallet import Wallet
 from engine.logs import RingHandler, setup_logging
+from engine.net.tasks import TaskScope
 from intercom_tui.cli.identity import begin_loading, read_password
 from intercom_tui.cli.main import run_loop
 from intercom_tui.cli.options import Invocation, reload
+
+if TYPE_CHECKING:
+    from intercom_tui.app import IntercomApp
 
 
 def run_screen(call: Invocation, *, ask: bool) -> None:
@@ -41,4 +47,14 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: Ring
     config = call.loaded.config
     async with Engine(config, call.paths, load_identity=load_identity) as engine:
         app = IntercomApp(engine, state_path=call.paths.ui_state, config=config, log_ring=ring)
-        await app.run_async()
+        scope = TaskScope("screen")
+        scope.spawn("exit", _exit_with(app, engine.stop_requested))
+        try:
+            await app.run_async()
+        finally:
+            await scope.close()
+
+
+async def _exit_with(app: IntercomApp, stop_requested: asyncio.Event) -> None:
+    await stop_requested.wait()
+    app.exit()
