@@ -102,7 +102,7 @@ def read_file(path: Path) -> dict[str, Any]:
             document = tomllib.load(file)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}.", hint=f"Fix it, or restore the previous one: {path}.bak"
         ) from error

@@ -91,3 +91,12 @@ def test_values_go_in_and_out_of_a_config() -> None:
     assert (values["sidechannel.relay"], values["network.local"]) == (False, True)
     with pytest.raises(UnknownKey):
         with_values(Config(), {"sidechannel.nope": 1})
+
+
+@pytest.mark.parametrize("content", [b"[network", b"\xff", b"a = " + b"[" * 10_000])
+def test_a_file_that_is_no_toml_says_so_and_how_to_get_back(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="is not valid TOML") as caught:
+        read_file(path)
+    assert "config.toml.bak" in caught.value.hint
