@@ -7,11 +7,11 @@ import contextlib
 import signal
 
 import click
-from engine.net.dht.testnet import start_bootstrap_network
 
+from engine.net.dht.testnet import start_bootstrap_network
 from engine.net.tasks import TaskScope
 from engine.net.udp import OsNetwork
-from intercom_tui.cli.main import run_loop
+from intercom_tui.cli.loop import run_loop
 
 
 def run_bootstrap(host: str, port: int, nodes: int) -> None:

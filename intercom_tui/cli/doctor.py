@@ -9,7 +9,7 @@ import click
 from engine.clock import SystemClock
 from engine.doctor import Finding, Verdict, diagnose
 from engine.net.udp import OsNetwork
-from intercom_tui.cli.main import run_loop
+from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation
 
 _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.PROBLEM: "PROBLEM"}

@@ -17,7 +17,7 @@ from engine.logs import setup_logging
 from engine.net.tasks import TaskScope
 from engine.wire.jsjson import stringify
 from intercom_tui.cli.identity import begin_loading, read_password
-from intercom_tui.cli.main import run_loop
+from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation
 from intercom_tui.safe import safe_line
 

@@ -12,7 +12,7 @@ from engine.crypto.wallet import Wallet
 from engine.logs import RingHandler, setup_logging
 from engine.net.tasks import TaskScope
 from intercom_tui.cli.identity import begin_loading, read_password
-from intercom_tui.cli.main import run_loop
+from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation, reload
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engine.config.sections import OPTIONS
-from intercom_tui.cli.main import run_loop
+from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation
 from intercom_tui.setup.model import StartedWith
 from intercom_tui.setup.settings_file import SettingsFile
