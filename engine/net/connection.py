@@ -12,8 +12,8 @@ A remote end is answered with our own. Closing happens once: every channel close
 reason.
 
 What a peer may do wrong: see the cores; any violation destroys this connection, and only this one, with its reason. A
-peer that does not answer our end is cut off after :data:`END_WAIT_S`. An exception of one of our own handlers destroys
-the connection, too, after it was logged.
+peer that does not send its header is cut off after :data:`HEADER_WAIT_S`, one that does not answer our end after
+:data:`END_WAIT_S`. An exception of one of our own handlers destroys the connection, too, after it was logged.
 
 Limits: those of the cores. Messages for channels nobody has claimed stop the reading, so the peer's window closes.
 
@@ -44,6 +44,9 @@ KEEP_ALIVE_S: Final = 5.0
 
 END_WAIT_S: Final = 30.0
 """How long a peer may take to end its side after we ended ours."""
+
+HEADER_WAIT_S: Final = 20.0
+"""How long a peer may take to begin its side of the encrypted stream."""
 
 
 class PeerConnection:
@@ -225,7 +228,11 @@ class PeerConnection:
             callback()
 
     def _check_keep_alive(self) -> None:
-        if self._loop.time() >= self._last_write + self._keep_alive_s:
+        now = self._loop.time()
+        if not self._secret.established and now >= self.opened_at + HEADER_WAIT_S:
+            self.destroy(TimeoutError("The peer did not begin the encrypted stream."))
+            return
+        if now >= self._last_write + self._keep_alive_s:
             self.keepalive()
         self._timer = self._loop.call_at(self._last_write + self._keep_alive_s, self._check_keep_alive)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,8 @@ class DiscoveryHost(Protocol):
     async def listen(self) -> None:
         """Make sure that connections are accepted."""
 
-    def found(self, peer: PeerRecord, topic: bytes) -> None:
-        """A peer was found."""
+    def found(self, peers: Sequence[PeerRecord], topic: bytes) -> None:
+        """Peers were found."""
 
     def company(self, topic: bytes) -> Company:
         """Whether the topic has peers."""
@@ -254,8 +254,8 @@ class TopicDiscovery:
     async def _query(self, query: Lookup, client: bool) -> None:
         try:
             async for hit in query:
-                for peer in hit.peers if client else ():
-                    self._host.found(peer, self.topic)
+                if client:
+                    self._host.found(hit.peers, self.topic)
             await query.finished()
         finally:
             query.destroy()

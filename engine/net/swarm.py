@@ -24,7 +24,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -274,10 +274,11 @@ class Hyperswarm:
             connection.destroy()
         await self._scope.close()
 
-    def found(self, peer: PeerRecord, topic: bytes) -> None:
-        """A lookup has returned a peer. For :class:`~engine.net.discovery.TopicDiscovery`."""
+    def found(self, peers: Sequence[PeerRecord], topic: bytes) -> None:
+        """A lookup has returned peers. For :class:`~engine.net.discovery.TopicDiscovery`."""
         if topic in self._policy.topics and not self.destroyed:
-            self._policy.found(peer.public_key, peer.relay_addresses, topic)
+            for peer in peers:
+                self._policy.found(peer.public_key, peer.relay_addresses, topic)
             self._pump()
 
     def company(self, topic: bytes) -> Company:
@@ -330,10 +331,11 @@ class Hyperswarm:
         read, written = (existing.raw_bytes_read, existing.raw_bytes_written) if existing is not None else (0, 0)
         decision = self._policy.incoming(key, bytes_read=read, bytes_written=written)
         if decision is Incoming.REFUSE:
-            self.counts["duplicates_refused"] += 1
+            duplicate = key in self._policy.links
+            self.counts["duplicates_refused" if duplicate else "refused"] += 1
             if existing is not None:
                 existing.keepalive()
-            connection.destroy(Duplicate())
+            connection.destroy(Duplicate() if duplicate else None)
             return
         if decision is Incoming.REPLACE:
             self.counts["duplicates_replaced"] += 1

@@ -29,7 +29,7 @@ class Peer:
         self.world = world
         self.address = f"2.0.0.{number}"
         self.host: FakeHost = world.net.host(self.address)
-        self.key_pair = KeyPair.from_seed(bytes([number]) * 32)
+        self.key_pair: KeyPair = options.pop("key_pair", KeyPair.from_seed(bytes([number]) * 32))
         self.dht = HyperDht(
             self.host,
             DhtConfig(bootstrap=((DHT_HOST, world.port),), **options.pop("config", {})),

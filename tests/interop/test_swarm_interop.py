@@ -249,6 +249,7 @@ async def test_we_come_back_after_a_crash_and_replace_the_old_connection(js_stac
         async with _peer(port, first.key_pair) as second:
             second.swarm.join(_TOPIC)
             await _exchange(second, js, js_key)
+        await first.swarm.destroy(timeout_s=0.1)
 
 
 async def test_a_left_topic_is_gone_from_the_dht(js_stack: Any) -> None:

@@ -73,6 +73,11 @@ class SecretStream:
         self._remote_id = stream_id(handshake.hash, not handshake.is_initiator)
         self._frames = FrameReader(max_frame_bytes)
 
+    @property
+    def established(self) -> bool:
+        """True once the peer's header has arrived."""
+        return self._pull is not None
+
     def header(self) -> bytes:
         """The first frame of our direction, 59 bytes. It must go out before any sealed frame.
 

@@ -9,10 +9,11 @@ the moment it starts:
 
 After four failures in a row (nine if it was connected before) a peer is given up until a lookup finds it again. Peers
 that dialled us are not retried by us: dialling again is their task. At most ``max_parallel`` dials run, and none starts
-above ``max_peers`` links or while the network is known to be down. Incoming connections are never refused for number.
+above ``max_peers`` links or while the network is known to be down. Incoming connections do not count as dials: they are
+accepted up to ``max_links``, far above what honest peers reach.
 
-What peers may do wrong: announce any number of keys under a topic. Records are bounded by ``max_known``; connected,
-dialled and explicit ones are never dropped for it.
+What peers may do wrong: announce any number of keys under a topic, or connect with any number of keys. Records are
+bounded by ``max_known``; connected, dialled and explicit ones are never dropped for it.
 
 Protocol reference: 05-hyperswarm sections 4 and 5.
 """
@@ -34,6 +35,7 @@ from engine.wire.compact import Address
 MAX_PEERS: Final = 64
 MAX_PARALLEL: Final = 3
 MAX_KNOWN: Final = 4096
+MAX_LINKS: Final = 1024
 _EXPLICIT_ATTEMPTS: Final = 5
 _EXPLICIT_PAUSE_S: Final = 1.0
 _MAX_GIVEN_UP: Final = 64
@@ -106,6 +108,7 @@ class SwarmPolicy:
         max_peers: links above which no dial starts.
         max_parallel: dials at the same time.
         max_known: records kept.
+        max_links: connections and dials above which incoming connections are refused.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class SwarmPolicy:
         max_peers: int = MAX_PEERS,
         max_parallel: int = MAX_PARALLEL,
         max_known: int = MAX_KNOWN,
+        max_links: int = MAX_LINKS,
     ) -> None:
         self.peers: dict[bytes, PeerInfo] = {}
         """Records by public key."""
@@ -132,6 +136,7 @@ class SwarmPolicy:
         self._max_peers = max_peers
         self._max_parallel = max_parallel
         self._max_known = max_known
+        self._max_links = max_links
         self._queue = DialQueue(random)
         self._explicit: dict[bytes, PeerInfo] = {}
         self._given_up: OrderedDict[bytes, PeerInfo] = OrderedDict()
@@ -231,7 +236,7 @@ class SwarmPolicy:
         if self.firewalled(public_key):
             return Incoming.REFUSE
         if public_key not in self.links:
-            return Incoming.ACCEPT
+            return Incoming.ACCEPT if len(self.links) < self._max_links else Incoming.REFUSE
         keep = keep_incoming(
             own_key=self._public_key,
             remote_key=public_key,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
-from engine.net.connection import END_WAIT_S, KEEP_ALIVE_S, PeerConnection
+from engine.net.connection import END_WAIT_S, HEADER_WAIT_S, KEEP_ALIVE_S, PeerConnection
 from engine.proto.mux.state import MuxLimits
 from engine.proto.stream.framing import encode_frame
 from tests.harness.connections import Link, handshake
@@ -327,3 +327,52 @@ def test_data_that_arrived_before_the_connection_was_made_is_read() -> None:
         link.close()
 
     run_virtual(main())
+
+
+def test_a_peer_that_never_begins_is_cut_off() -> None:
+    async def main() -> None:
+        link = Link(FakeNet(seed=1))
+        await link.open()
+        results = handshake(*link.key_pairs, link.random_bytes)
+        silent, stream = link.streams()
+        silent.write(b"\x38")
+        connection = PeerConnection(stream, results[1])
+        reasons = record(connection)
+        assert connection.close_reason == ""
+        await asyncio.sleep(HEADER_WAIT_S - 1)
+        assert not connection.closed
+        await asyncio.sleep(KEEP_ALIVE_S + 1)
+        assert isinstance(reasons[0], TimeoutError)
+        link.close()
+
+    run_virtual(main())
+
+
+def test_nothing_is_delivered_after_a_handler_has_closed_the_connection() -> None:
+    async def scenario(a: PeerConnection, b: PeerConnection, net: FakeNet) -> None:
+        got: list[bytes] = []
+
+        def once(message: bytes) -> None:
+            got.append(message)
+            b.destroy()
+
+        b.on_message = once
+        a.write(b"one")
+        a.write(b"two")
+        await asyncio.sleep(1)
+        assert got == [b"one"]
+
+    run(scenario)
+
+
+def test_a_handler_of_plain_messages_may_refuse_one() -> None:
+    async def scenario(a: PeerConnection, b: PeerConnection, net: FakeNet) -> None:
+        def refuse(message: bytes) -> None:
+            raise RemoteProtocolError("not what was agreed")
+
+        b.on_message = refuse
+        a.write(b"x")
+        await asyncio.sleep(1)
+        assert b.close_reason == "not what was agreed"
+
+    run(scenario)

@@ -345,3 +345,13 @@ def test_any_order_of_events_keeps_the_books(actions: list[tuple[str, int]], max
         assert len(policy._queue) == sum(peer.queued for peer in policy.peers.values())
         assert all(not (peer.queued and peer.retry_at is not None) for peer in policy.peers.values())
         assert len({peer.public_key for peer in policy.snapshot(now)}) == len(policy.snapshot(now))
+
+
+def test_incoming_connections_are_accepted_up_to_a_high_limit() -> None:
+    policy = _policy(max_links=3)
+    for number in range(3):
+        assert policy.incoming(_key(number)) is Incoming.ACCEPT
+        policy.accepted(_key(number))
+    assert policy.incoming(_key(3)) is Incoming.REFUSE
+    policy.accepted_closed(_key(0), "")
+    assert policy.incoming(_key(3)) is Incoming.ACCEPT
