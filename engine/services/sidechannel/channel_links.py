@@ -29,6 +29,8 @@ RETRIES: Final = 5
 RETRY_STEP_S: Final = 0.1
 RETRY_FORGET_S: Final = 2.0
 """A failure after a longer quiet time starts a new series."""
+ROOM_WAIT_S: Final = 10.0
+"""Longest wait of a message for a neighbour that can take it."""
 
 
 class LinkListener(Protocol):
@@ -66,6 +68,7 @@ class ChannelLinks:
         self._pacers = pacers
         self._now = now
         self._links: dict[PeerConnection, Link] = {}
+        self._room = asyncio.Event()
 
     def __iter__(self) -> Iterator[Link]:
         return iter(tuple(self._links.values()))
@@ -83,6 +86,7 @@ class ChannelLinks:
             return
         pacer = self._pacers.of(connection.remote_public_key.hex(), self._now())
         link = self._links[connection] = Link(connection, pacer, self._now)
+        link.on_room = self._room.set
         connection.on_close.append(lambda error: self._detach(connection))
         with connection.mux.corked():
             for name in tuple(self._names()):
@@ -118,6 +122,23 @@ class ChannelLinks:
                 counts[link.write(seat, frame)] += 1
         return counts[Written.NOW], counts[Written.QUEUED]
 
+    async def room(self, name: str, allowed: Callable[[Link], bool]) -> bool:
+        """Wait while everybody who may read a channel has too much queued already.
+
+        Returns:
+            False if that did not change within :data:`ROOM_WAIT_S`.
+        """
+        try:
+            async with asyncio.timeout(ROOM_WAIT_S):
+                while (readers := [link for link in self if link.ready_seat(name) and allowed(link)]) and not any(
+                    link.has_room for link in readers
+                ):
+                    self._room.clear()
+                    await self._room.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def close(self) -> None:
         """Stop using all connections; they stay open."""
         for link in self:
@@ -128,6 +149,7 @@ class ChannelLinks:
         link = self._links.pop(connection, None)
         if link is not None:
             link.close()
+            self._room.set()
             self._listener.on_change()
 
     def _open(self, link: Link, name: str) -> None:

@@ -108,12 +108,19 @@ class Link:
         """Channels this peer closed here; the reference never opens them again on this connection."""
         self.lost = 0
         """Messages that did not fit."""
+        self.on_room: Callable[[], None] = lambda: None
+        """Called when a full backlog has room again."""
         self._pacer = pacer
         self._now = now
         self._backlog: deque[tuple[Seat, Frame]] = deque()
         self._backlog_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         connection.on_drain.append(self._pump)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a message of this peer would certainly fit."""
+        return self._backlog_bytes < BACKLOG_BYTES // 2
 
     def ready_seat(self, name: str) -> Seat | None:
         """The seat of a channel that both sides use."""
@@ -182,6 +189,8 @@ class Link:
                 seat.channel.send(MESSAGE, frame.data)
             self._backlog.popleft()
             self._backlog_bytes -= frame.size
+            if self.has_room:
+                self.on_room()
 
     def _schedule(self) -> None:
         """Try again when the neighbour's bucket has refilled; a full stream reports itself."""

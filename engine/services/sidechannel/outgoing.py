@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from engine.clock import Clock
 from engine.crypto.keys import KeyPair
-from engine.errors import MessageTooLarge
+from engine.errors import MessageTooLarge, RateLimited
 from engine.net.tasks import TaskScope
 from engine.services.sidechannel.access import Access
 from engine.services.sidechannel.channel_links import ChannelLinks
@@ -115,6 +115,19 @@ class Outgoing:
 
     def _refuse(self, size: int) -> None:
         raise MessageTooLarge(f"The message has about {size:,} bytes, and at most {self._max_bytes:,} are sent.")
+
+    async def room(self, channel: str) -> None:
+        """Wait, at most 10 s, until a neighbour that may read the channel can take another message.
+
+        Raises:
+            RateLimited: none can.
+        """
+        access, now_ms = self._access, self._clock.wall_ms()
+        if not await self._links.room(channel, lambda link: access.authorised(channel, link.key, now_ms)):
+            raise RateLimited(
+                "All neighbours are still busy with earlier messages.",
+                hint="Send less than 64,000 bytes per second, the limit of receivers with default settings.",
+            )
 
     def broadcast(self, channel: str, frame: Frame, *, to_everybody: bool = False) -> tuple[int, int]:
         """Write a message to every authorised neighbour.

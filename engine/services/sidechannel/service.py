@@ -25,7 +25,6 @@ from engine.errors import (
     IntercomError,
     InviteRequired,
     OwnerOnly,
-    RateLimited,
     StoreError,
 )
 from engine.events import (
@@ -253,9 +252,9 @@ class SidechannelService:
         entry = self._enter(name, self._credentials.take(name, invite, welcome))
         self._links.open_everywhere(name)
         shown = invite if isinstance(invite, (dict, list)) else None
+        await self._outgoing.room(name)
         ready = await self._outgoing.prepare(name, message, has_message=has_message, invite=shown)
         peers, queued = self._outgoing.broadcast(name, ready.frame, to_everybody=control == "auth")
-        self._check_delivered(name, peers + queued)
         entry.sent += 1
         own = ChannelMessage(
             seq=self._store.next_seq,
@@ -292,6 +291,7 @@ class SidechannelService:
             message["invite"] = invite
         if welcome is not None:
             message["welcome"] = welcome
+        await self._outgoing.room(over)
         ready = await self._outgoing.prepare(over, message)
         peers, queued = self._outgoing.broadcast(over, ready.frame)
         entry.sent += 1
@@ -439,14 +439,6 @@ class SidechannelService:
         if self._rules.owner_only(name) and control != "auth" and not self._rules.owned(name):
             raise OwnerOnly
         return name
-
-    def _check_delivered(self, name: str, reached: int) -> None:
-        """A message that every neighbour's full queue refused was not sent."""
-        if not reached and self._readers(name, self._clock.wall_ms()):
-            raise RateLimited(
-                "All neighbours are still busy with earlier messages.",
-                hint="Send less than 64,000 bytes per second, the limit of receivers with default settings.",
-            )
 
     def _readers(self, name: str, now_ms: float) -> int:
         return sum(

@@ -184,15 +184,48 @@ async def test_sending_opens_but_does_not_join(peer: Any) -> None:
     assert not (await one.service.join(ROOM)).already
 
 
-async def test_a_message_that_all_queues_refuse_is_an_error(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links_module, "BACKLOG_BYTES", 100)
-    one, two = peer(1, rate_bytes=100, rate_burst=600), peer(2)
-    one.swarm.dial(two.swarm)
+async def test_a_sender_waits_for_neighbours_that_are_busy(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links_module, "BACKLOG_BYTES", 900)
+    one, two = peer(1), peer(2)
+    ours = one.swarm.dial(two.swarm)
     await settle()
-    await one.service.send(ENTRY_CHANNEL, "first")
+    ours.full = True
+    assert (await one.service.send(ENTRY_CHANNEL, "written")).peers == 1
+    assert (await one.service.send(ENTRY_CHANNEL, "queued")).queued == 1
+    waiting = one.scope.spawn("send", one.service.send(ENTRY_CHANNEL, "waits"))
+    await settle()
+    assert not waiting.done()
+    ours.drain()
+    assert (await waiting).peers == 1
+    await settle()
+    assert two.texts() == ["written", "queued", "waits"]
+
+
+async def test_a_sender_does_not_wait_for_ever(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links_module, "BACKLOG_BYTES", 900)
+    monkeypatch.setattr("engine.services.sidechannel.channel_links.ROOM_WAIT_S", 0.02)
+    one, two = peer(1), peer(2)
+    ours = one.swarm.dial(two.swarm)
+    await settle()
+    ours.full = True
+    for text in ("written", "queued"):
+        await one.service.send(ENTRY_CHANNEL, text)
     with pytest.raises(RateLimited, match="busy"):
-        await one.service.send(ENTRY_CHANNEL, "second")
-    assert one.service.stats()["lost"] == 1
+        await one.service.send(ENTRY_CHANNEL, "refused")
+    ours.destroy()
+    assert (await one.service.send(ENTRY_CHANNEL, "nobody there")).peers == 0
+
+
+async def test_one_busy_neighbour_does_not_hold_up_the_others(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links_module, "BACKLOG_BYTES", 900)
+    one, two, three = peer(1), peer(2), peer(3)
+    busy = one.swarm.dial(two.swarm)
+    one.swarm.dial(three.swarm)
+    await settle()
+    busy.full = True
+    sent = [await one.service.send(ENTRY_CHANNEL, number) for number in range(5)]
+    assert [(each.peers, each.queued) for each in sent] == [(2, 0), (1, 1), (1, 0), (1, 0), (1, 0)]
+    assert one.service.stats()["lost"] == 3
 
 
 async def test_own_control_messages_of_an_owner_channel(peer: Any) -> None:
