@@ -5,7 +5,6 @@ An action that cannot be done now stays visible and says why (:meth:`IntercomApp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -73,17 +72,5 @@ ACTIONS: tuple[Action, ...] = (
 )
 """All actions, in the order of the palette."""
 
-BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
-
 PRIORITY = frozenset({"quit", "palette", "goto", "copy", "help"})
 """Actions whose keys win over the focused widget."""
-
-ENGINE_COMMANDS: tuple[tuple[str, str, str], ...] = (
-    ("/sc_join", '--channel "<name>" [--invite <json|b64|@file>]', "join a channel"),
-    ("/sc_send", '--channel "<name>" --message "<text>"', "send to a channel"),
-    ("/sc_open", '--channel "<name>" [--via "<channel>"]', "ask others to open a channel"),
-    ("/sc_invite", '--channel "<name>" --pubkey "<key>" [--ttl <sec>]', "create an invite"),
-    ("/sc_welcome", '--channel "<name>" --text "<message>"', "create a welcome"),
-    ("/sc_stats", "", "channels and connections"),
-)
-"""Commands of the reference that the engine runs; the registry's own list replaces this one when there is one."""

@@ -29,7 +29,7 @@ from engine.status import BridgeListening, BridgeOff, EngineStatus
 from intercom_tui import clipboard
 from intercom_tui.actions import Action
 from intercom_tui.app_base import AppBase
-from intercom_tui.completion import engine_commands, find_action, nearest_command
+from intercom_tui.completion import engine_commands, find_action, is_engine_command, nearest_command
 from intercom_tui.inbox import COUNT_LIMIT, Inbox
 from intercom_tui.keymap import app_bindings, keymap_problems, usable
 from intercom_tui.link import EngineLink, EventsHappened, MessagesArrived, StatusUpdated
@@ -182,7 +182,7 @@ class IntercomApp(AppBase):
         if self._listening:
             return
         self._listening = True
-        link = EngineLink(self.engine, self, self.clock.monotonic)
+        link = EngineLink(self.engine, self)
         self.run_worker(link.read(), name="events", exit_on_error=False)
         self.run_worker(link.pump(), name="batches", exit_on_error=False)
         self.set_interval(1.0, self._tick)
@@ -190,6 +190,7 @@ class IntercomApp(AppBase):
         self._recount(self.engine.status)
         self.on_status_updated(StatusUpdated(self.engine.status))
         self.call_later(lambda: self.handlers)
+        self.call_later(engine_commands)
         for problem in (*self._problems, self.theme_problem, self.state_file.problem):
             if problem:
                 self.toast(problem, "warning")
@@ -423,6 +424,11 @@ class IntercomApp(AppBase):
         if (action := find_action(word)) is not None:
             await self.perform(action.id, argument.strip())
             return
+        if not is_engine_command(line):
+            near = nearest_command(word)
+            hint = f"Did you mean {near}?" if near else "The palette lists all commands."
+            pane.say(channel, f"There is no command {safe_line(word, 40)}. {hint}", "error")
+            return
         try:
             result = await self.engine.execute(line)
         except IntercomError as error:
@@ -433,12 +439,6 @@ class IntercomApp(AppBase):
             pane.say(channel, output)
         if result.error:
             pane.say(channel, result.error, "error")
-        if not result.ok and (near := nearest_command(word)) is not None and near != word:
-            pane.say(channel, f"Did you mean {near}?")
-
-    def engine_commands(self) -> Sequence[tuple[str, str, str]]:
-        """Commands of the engine: name, arguments, description."""
-        return engine_commands()
 
     # -- copying, notices ------------------------------------------------------------------------------------------
 

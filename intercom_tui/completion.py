@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from engine.status import EngineStatus
-from intercom_tui.actions import ACTIONS, ENGINE_COMMANDS, Action
+from intercom_tui.actions import ACTIONS, Action
 from intercom_tui.people import People
 from intercom_tui.safe import safe_line
 from intercom_tui.widgets.completions import Completion
 
 
-def engine_commands() -> Sequence[tuple[str, str, str]]:
-    """Slash name, arguments and description of every engine command."""
-    return ENGINE_COMMANDS
+@dataclass(frozen=True, slots=True)
+class EngineCommand:
+    """A command that the engine runs."""
+
+    name: str
+    usage: str
+    help: str
+    available: bool
 
 
-def command_names() -> list[str]:
-    """All slash commands, the app's and the engine's."""
-    return [action.slash_name for action in ACTIONS if action.slash] + [name for name, _, _ in engine_commands()]
+@lru_cache(maxsize=1)
+def engine_commands() -> tuple[EngineCommand, ...]:
+    """Commands of the engine, each under its slash name and its short forms; read when first needed."""
+    from engine.commands.registry import COMMANDS
+
+    own = {action.slash_name for action in ACTIONS}
+    found = []
+    for command in COMMANDS:
+        if command.slash in own:
+            continue
+        found.append(EngineCommand(command.slash, command.usage, command.help, command.available))
+        places = " ".join(f"<{place}>" for place in command.positions)
+        found += [
+            EngineCommand(short, places, command.help, command.available)
+            for short in command.shorts
+            if short not in own and short != command.slash
+        ]
+    return tuple(found)
+
+
+def is_engine_command(line: str) -> bool:
+    """True when the engine knows what a line means."""
+    from engine.commands.registry import find
+
+    return find(line.strip()) is not None
 
 
 def find_action(word: str) -> Action | None:
     """The app's action with that slash command."""
+    if word == "/exit":
+        word = "/quit"
     return next((action for action in ACTIONS if action.slash and action.slash_name == word), None)
 
 
 def nearest_command(word: str) -> str | None:
     """The command that ``word`` probably means."""
-    found = get_close_matches(word, command_names(), n=1, cutoff=0.5)
+    names = [action.slash_name for action in ACTIONS if action.slash]
+    names += [command.name for command in engine_commands() if command.available]
+    found = get_close_matches(word, names, n=1, cutoff=0.5)
     return found[0] if found else None
 
 
@@ -53,9 +86,10 @@ def _commands(before: str) -> list[Completion]:
         if action.slash and action.slash_name.startswith(before):
             hint = action.slash[len(action.slash_name) + 1 :]
             found.append(Completion(action.slash_name + (" " if hint else ""), len(before), hint, action.title))
-    for name, hint, about in engine_commands():
-        if name.startswith(before):
-            found.append(Completion(name + (" " if hint else ""), len(before), hint, about))
+    for command in engine_commands():
+        if command.name.startswith(before) and command.available:
+            text = command.name + (" " if command.usage else "")
+            found.append(Completion(text, len(before), command.usage, command.help))
     if len(found) == 1 and found[0].text.strip() == before and not found[0].hint:
         return []
     return found

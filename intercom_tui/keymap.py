@@ -23,7 +23,7 @@ LOCAL_IDS = (
     "message.first-unread", "message.bare", "message.find-next", "message.find-previous", "message.clear",
     "focus-in", "focus-out",
     "composer.send", "composer.newline", "composer.complete",
-    "channels.prev", "channels.next", "channels.unread", "channels.find", "find.close", "dialog.cancel",
+    "channels.prev", "channels.next", "channels.unread", "channels.find", "find.close", "dialog.cancel", "log.level",
 )  # fmt: skip
 """Ids of bindings that belong to one widget."""
 

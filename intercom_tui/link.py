@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 
 from textual.message import Message
@@ -60,10 +61,10 @@ class EngineLink:
     Args:
         engine: whom to listen to.
         target: who gets the messages.
-        monotonic: seconds that never jump.
+        monotonic: seconds that never jump; pacing needs real ones.
     """
 
-    def __init__(self, engine: EngineAPI, target: MessagePump, monotonic: Callable[[], float]) -> None:
+    def __init__(self, engine: EngineAPI, target: MessagePump, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._target = target
         self._monotonic = monotonic

@@ -37,14 +37,14 @@ _BREAKS = re.compile("\r\n|[\r\n\u2028\u2029]")
 _SUSPECT = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0300-\u036f\u0483-\u0489\u0591-\u08ff\u0900-\u109f\u115f\u1160\u135d-\u135f"
     "\u1712-\u1734\u17b4-\u17d3\u180b-\u180f\u18a9\u1920-\u193b\u1a17-\u1a7f\u1ab0-\u1aff\u1b00-\u1bff\u1c24-\u1c37"
-    "\u1cd0-\u1cff\u1dc0-\u1dff\u200b-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff"
+    "\u1cd0-\u1cff\u1680\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff"
     "\u302a-\u302f\u3099\u309a\u3164\ua66f-\ua69f\ua6f0\ua6f1\ua802-\uabff\ud7b0-\udfff\ufb1e\ufdd0-\ufdef\ufe00-\ufe0f"
     "\ufe20-\ufe2f\ufeff\uffa0\ufff0-\uffff\U00010000-\U0010ffff]"
 )
 """Characters that need a look; text without them is returned as it is."""
 
 _JOINING_SCRIPTS = re.compile("[\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u1800-\u18af\ua840-\ua87f]")
-_INVISIBLE = frozenset("\xad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_INVISIBLE = frozenset("\xad\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _MODIFIERS = range(0x1F3FB, 0x1F400)
 _FLAGS = range(0x1F1E6, 0x1F200)
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0000, 0xE1000), range(0x180B, 0x1810))

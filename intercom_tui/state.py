@@ -149,7 +149,8 @@ class StateFile:
             temporary.replace(self.path)
         except OSError as error:
             self.problem = f"The state could not be saved: {error.strerror or error}."
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             return False
         self._written = text
         self.problem = ""

@@ -14,7 +14,7 @@ from typing import Any
 from zlib import crc32
 
 from rich.style import Style
-from textual.color import Color
+from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 BUILT_IN = ("nightline", "daylight", "contrast", "colourblind", "terminal")
@@ -154,7 +154,7 @@ def parse_theme(text: str, name: str) -> ThemeSpec:
         names = tuple(str(colour) for colour in table.get("names", table.get("inks", {}).get("names", ())))
         for colour in names:
             Color.parse(colour)
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+    except (tomllib.TOMLDecodeError, ValueError, ColorParseError) as error:
         raise ThemeError(f"Theme {name}: {error}") from error
     if len(names) != HUES:
         raise ThemeError(f"Theme {name}: names needs {HUES} colours.")

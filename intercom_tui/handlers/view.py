@@ -10,6 +10,7 @@ from textual.widget import Widget
 from engine.messages import ChannelMessage
 from engine.status import BridgeListening
 from intercom_tui.actions import ACTIONS
+from intercom_tui.completion import engine_commands
 from intercom_tui.handlers import Handler, Table
 from intercom_tui.panes import PANES
 from intercom_tui.safe import safe_line, safe_text
@@ -60,8 +61,13 @@ class ViewHandlers:
             if action.title
         ]
         entries += [
-            Entry(f"line:{name} ", f"command: {about}", f"{name} {hint}".strip())
-            for name, hint, about in app.engine_commands()
+            Entry(
+                f"line:{command.name} ",
+                f"command: {command.help}",
+                f"{command.name} {command.usage}".strip(),
+                "" if command.available else "not in this version",
+            )
+            for command in engine_commands()
         ]
         chosen = await app.push_screen_wait(Picker("What do you want to do?", entries))
         if chosen is None:

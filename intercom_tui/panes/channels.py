@@ -317,7 +317,6 @@ class ChannelsPane(Pane):
     def on_composer_sent(self, event: Composer.Sent) -> None:
         """A line was finished: a command, or a message."""
         text = event.text
-        self.composer.set_text("")
         self.host.state.set_draft(self.channel, "")
         self.host.state.remember_line(text)
         if text.startswith("//"):

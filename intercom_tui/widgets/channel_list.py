@@ -98,5 +98,6 @@ class ChannelList(RowList):
         elif peer.rtt_ms is None:
             right = ("", Style.null())
         else:
-            right = (f"{peer.rtt_ms:.0f} ms", inks.muted)
+            gap = " " if self.size.width > 20 else ""
+            right = (f"{peer.rtt_ms:.0f}{gap}ms", inks.muted)
         return Row([(app.people.label(peer.public_key), ink)], [right], key=f"peer:{peer.public_key}")

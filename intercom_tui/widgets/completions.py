@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from intercom_tui.widgets.row_list import Row, RowList
 
 MAX_SHOWN = 8
+WIDE = 140
+"""Columns of the terminal from which arguments and descriptions stand beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,13 @@ class CompletionList(RowList):
         self.entries = entries[:MAX_SHOWN]
         self.display = bool(self.entries)
         inks = self.inks
+        narrow = self.app.size.width < WIDE
         self.styles.height = max(len(self.entries), 1)
         self.set_rows(
             [
                 Row(
                     [(entry.text.strip(), inks.strong), (f" {entry.hint}" if entry.hint else "", inks.muted)],
-                    [(entry.about, inks.muted)] if entry.about else [],
+                    [(entry.about, inks.muted)] if entry.about and not (entry.hint and narrow) else [],
                     key=str(number),
                     marked=False,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -11,6 +11,9 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from intercom_tui.safe import safe_text
+
+if TYPE_CHECKING:
+    from intercom_tui.app import IntercomApp
 
 MAX_ROWS = 6
 """Rows it grows to."""
@@ -28,10 +31,10 @@ class Composer(TextArea):
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send", priority=True),
-        Binding("ctrl+j,alt+enter", "newline", "New line", show=False, id="composer.newline", priority=True),
-        Binding("tab", "complete", "Complete", show=False, id="composer.complete", priority=True),
-        Binding("escape", "leave", "Messages", id="focus-out", priority=True),
+        Binding("enter", "send", "Send", id="composer.send"),
+        Binding("ctrl+j,alt+enter", "newline", "New line", show=False, id="composer.newline"),
+        Binding("tab", "complete", "Complete", show=False, id="composer.complete"),
+        Binding("escape", "leave", "Messages", id="focus-out"),
     ]
 
     class Sent(Message):
@@ -103,6 +106,7 @@ class Composer(TextArea):
             return
         text = self.text
         if text.strip():
+            self.set_text("")
             self.post_message(self.Sent(text))
 
     def action_newline(self) -> None:
@@ -128,7 +132,15 @@ class Composer(TextArea):
             self.post_message(self.Left())
 
     def on_key(self, event: events.Key) -> None:
-        """Up and down at the edges: completions, then history."""
+        """The composer's own keys, then up and down at the edges: completions, history.
+
+        Its keys are handled here and not as bindings, which run outside the widget's queue: pasted or fast text would
+        be sent without its last characters.
+        """
+        if (call := self._own_keys().get(event.key)) is not None:
+            event.prevent_default().stop()
+            call()
+            return
         if event.key not in ("up", "down"):
             return
         step = -1 if event.key == "up" else 1
@@ -140,6 +152,22 @@ class Composer(TextArea):
         at_edge = row == 0 if step < 0 else row == self.document.line_count - 1
         if at_edge and self._recall(step):
             event.prevent_default().stop()
+
+    def _own_keys(self) -> dict[str, Callable[[], None]]:
+        """Keys of this widget with the user's keymap applied."""
+        calls = {
+            "composer.send": self.action_send,
+            "composer.newline": self.action_newline,
+            "composer.complete": self.action_complete,
+            "focus-out": self.action_leave,
+        }
+        keymap = cast("IntercomApp", self.app).keymap
+        found: dict[str, Callable[[], None]] = {}
+        for binding in self.BINDINGS:
+            if isinstance(binding, Binding) and binding.id in calls:
+                for key in keymap.get(binding.id, binding.key).split(","):
+                    found[key] = calls[binding.id]
+        return found
 
     def _recall(self, step: int) -> bool:
         lines = self.recall()

@@ -26,6 +26,9 @@ PREVIEW_ROWS = 12
 """Rows of a folded message."""
 PREVIEW_CHARS = 2_000
 
+LAST_MS = 253_402_300_800_000
+"""End of the year 9999; later times are a sender's nonsense."""
+
 URL = re.compile(r"https?://[^\s<>\"']{1,2000}")
 """Web addresses; the punctuation that ends a sentence is cut off by :func:`links`."""
 
@@ -196,19 +199,18 @@ def find_handles(text: str, handles: tuple[str, ...]) -> Iterator[Row]:
 
 def clock_text(wall_ms: int) -> str:
     """Local time as ``HH:MM``; blank for a time no clock shows."""
-    try:
-        return time.strftime("%H:%M", time.localtime(wall_ms / 1000))
-    except (ValueError, OverflowError, OSError):
-        return "--:--"
+    moment = _local(wall_ms)
+    return time.strftime("%H:%M", moment) if moment else "--:--"
 
 
 def day_text(wall_ms: int) -> str:
     """Local day as ``Wed 12 Nov``."""
-    try:
-        moment = time.localtime(wall_ms / 1000)
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return time.strftime("%a %d %b", moment).replace(" 0", " ")
+    moment = _local(wall_ms)
+    return time.strftime("%a %d %b", moment).replace(" 0", " ") if moment else ""
+
+
+def _local(wall_ms: int) -> time.struct_time | None:
+    return time.localtime(wall_ms / 1000) if 0 <= wall_ms < LAST_MS else None
 
 
 def moment_text(wall_ms: int) -> str:
