@@ -10,12 +10,13 @@ Protocol reference: 06-sidechannel sections 6.3 and 6.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from engine.clock import Clock
 from engine.crypto.keys import KeyPair
-from engine.errors import MessageTooLarge, RateLimited
+from engine.errors import IntercomError, MessageTooLarge, RateLimited
 from engine.net.tasks import TaskScope
 from engine.services.sidechannel.access import Access
 from engine.services.sidechannel.channel_links import ChannelLinks
@@ -25,6 +26,8 @@ from engine.services.sidechannel.options import RECEIVER_BURST_BYTES
 from engine.services.sidechannel.payload import POW_AND_SIGNATURE_BYTES, Draft, random_text
 from engine.services.sidechannel.policy import ReceivePolicy
 from engine.wire.jsjson import JsonValue
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +151,19 @@ class Outgoing:
     def greet(self, link: Link, seat: Seat) -> None:
         """Say hello on a seat that opened, then make it ready."""
         if self._owes_welcome(link, seat) or self._owed_invite(seat) is not None:
-            self._scope.spawn(f"hello {link.key[:8]}", self._greet(link, seat))
+            self._scope.spawn(f"hello {link.key[:8]}", _attempt(self._greet(link, seat)))
         else:
             link.make_ready(seat)
 
     def show_welcome(self, link: Link, seat: Seat) -> None:
         """Send the owner's welcome to a neighbour that may read now; others get nothing."""
         if seat.state is SeatState.READY and self._owes_welcome(link, seat):
-            self._scope.spawn(f"welcome {link.key[:8]}", self._send_welcome(link, seat))
+            self._scope.spawn(f"welcome {link.key[:8]}", _attempt(self._send_welcome(link, seat)))
 
     def show_invite(self, link: Link, seat: Seat) -> None:
         """Show a new invite of ours on a seat that was open before it came."""
         if seat.state is SeatState.READY and self._owed_invite(seat) is not None:
-            self._scope.spawn(f"auth {link.key[:8]}", self._send_invite(link, seat))
+            self._scope.spawn(f"auth {link.key[:8]}", _attempt(self._send_invite(link, seat)))
 
     async def _greet(self, link: Link, seat: Seat) -> None:
         try:
@@ -200,3 +203,11 @@ class Outgoing:
             return None
         local = self._access.local_invite(seat.name, self._clock.wall_ms())
         return None if local is None or local.invite == seat.shown_invite else local.invite
+
+
+async def _attempt(hello: Coroutine[None, None, None]) -> None:
+    """Run a hello; one that cannot be built now is not worth more than a log line."""
+    try:
+        await hello
+    except IntercomError as error:
+        _logger.warning("[sidechannel] a hello was not sent: %s", error)

@@ -7,6 +7,7 @@ Protocol reference: 06-sidechannel section 7.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
@@ -24,7 +25,10 @@ from engine.services.sidechannel.relay import relay_copy
 from engine.services.sidechannel.signatures import signature_of
 from engine.store.messages import MessageStore
 from engine.wire.compact import encode_utf8
+from engine.wire.hexkeys import short_key
 from engine.wire.jsjson import MAX_EXACT_INTEGER, JsonValue, parse, stringify
+
+_logger = logging.getLogger(__name__)
 
 
 class Reception:
@@ -38,6 +42,7 @@ class Reception:
         store: message history.
         publish: takes events.
         clock: source of time.
+        debug: log every refusal.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Reception:
         store: MessageStore,
         publish: Callable[[Event], None],
         clock: Clock,
+        *,
+        debug: bool = False,
     ) -> None:
         self.on_welcome: Callable[[str], None] = lambda channel: None
         """A welcome of the channel was verified."""
@@ -63,6 +70,7 @@ class Reception:
         self._store = store
         self._publish = publish
         self._clock = clock
+        self._debug = debug
 
     def receive(self, link: Link, seat: Seat, text: bytes) -> None:
         """Handle one message.
@@ -98,6 +106,8 @@ class Reception:
 
     def _drop(self, entry: ChannelEntry, link: Link, reason: DropReason) -> None:
         entry.drops[reason.value] += 1
+        if self._debug:
+            _logger.info("[sidechannel:%s] drop (%s) from %s", entry.name, reason.value, short_key(link.key))
         if reason is not DropReason.BLOCKED:
             self._publish(MessageDropped(entry.name, reason.value, link.key))
 

@@ -133,7 +133,9 @@ class SidechannelService:
             send_limit_bytes(config.max_bytes),
         )
         self._outgoing.on_greeted = self.on_change
-        self._reception = Reception(self._policy, self._access, self._book, self._links, store, publish, clock)
+        self._reception = Reception(
+            self._policy, self._access, self._book, self._links, store, publish, clock, debug=config.debug
+        )
         self._credentials = Credentials(
             key_pair,
             address,

@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -160,6 +162,42 @@ def test_a_cut_write_ahead_log_opens(tmp_path: Path, cut: int) -> None:
     assert kept == list(range(1, len(kept) + 1))
     assert len(kept) % 20 == 0
     crashed.close()
+
+
+_WRITER = """
+import sys
+from engine.messages import ChannelMessage, Trust
+from engine.store.messages import MessageStore
+
+store = MessageStore(sys.argv[1])
+while True:
+    for _ in range(50):
+        seq = store.next_seq
+        store.append(ChannelMessage(seq, "a", str(seq), None, None, "x" * (seq % 700), 1, 1, 3, None, None, Trust.OWN))
+    store.flush()
+    print(store.last_seq(), flush=True)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    path, written = tmp_path / "m.db", 0
+    for kill in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+        )
+        assert writer.stdout is not None
+        for _ in range(10 + 7 * kill):
+            written = int(writer.stdout.readline())
+        writer.kill()
+        written = int(([str(written), *writer.stdout.read().split()])[-1])
+        writer.wait()
+        writer.stdout.close()
+        store = MessageStore(path)
+        kept = store.since(0, limit=100_000)
+        assert kept[-1].seq >= written
+        assert all(len(str(item.message)) == item.seq % 700 for item in kept)
+        assert store.next_seq > kept[-1].seq
+        store.close()
 
 
 def test_a_damaged_file_is_left_alone(tmp_path: Path) -> None:

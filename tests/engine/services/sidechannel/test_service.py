@@ -399,6 +399,28 @@ async def test_drops_are_counted_by_reason(peer: Any) -> None:
     assert two.service.peer_limits(KEYS[1].public_key) == (0, None)
 
 
+async def test_drops_are_logged_on_request(peer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    one, two = peer(1), peer(2, pow=True, debug=True)
+    one.swarm.dial(two.swarm)
+    await settle()
+    await one.service.send(ENTRY_CHANNEL, "hi")
+    await settle()
+    assert f"[sidechannel:{ENTRY_CHANNEL}] drop (invalid pow) from {HEX[1][:4]}" in caplog.text
+
+
+async def test_a_hello_that_cannot_be_built_is_only_a_log_line(
+    peer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine.services.sidechannel.mining.MAX_WAITING", 0)
+    one, two = peer(1, owner={ENTRY_CHANNEL: HEX[1]}, pow=True), peer(2)
+    one.service.create_welcome(ENTRY_CHANNEL, "hi")
+    one.swarm.dial(two.swarm)
+    await settle()
+    assert "a hello was not sent" in caplog.text
+    assert one.service.peer_channels(KEYS[2].public_key) == (ENTRY_CHANNEL,)
+
+
 async def test_status_and_stats(peer: Any) -> None:
     one, two = peer(1, channels=(ROOM,)), peer(2)
     assert one.service.stats() == {
