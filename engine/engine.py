@@ -8,12 +8,12 @@ start-up step with a deadline, a visible state and retries.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from engine.api import BridgeAPI, CommandResult, NetworkAPI, SidechannelAPI, Subscription
 from engine.bridge.server import BridgeServer
@@ -49,6 +49,9 @@ _logger = logging.getLogger(__name__)
 DEFAULT_DHT_PORT = 49737
 """First port tried when none is configured (protocol reference 02-hyperdht section 9)."""
 STEPS = ("identity", "network", "bootstrap", "channels", "bridge")
+NETWORK_RETRY_S = (1.0, 3.0)
+BRIDGE_RETRY_S = (2.0, 5.0, 15.0, 60.0)
+"""Pauses between attempts of a start-up step, seconds."""
 STATUS_INTERVAL_S = 0.1
 """Least time between two published snapshots."""
 REFRESH_S = 1.0
@@ -154,8 +157,8 @@ class Engine:
         """Stop in order; unannounces, bounded by :data:`STOP_DEADLINE_S`."""
         try:
             async with asyncio.timeout(STOP_DEADLINE_S):
-                for part in self._parts():
-                    await part
+                for stop in self._stops():
+                    await stop()
         except TimeoutError:
             _logger.warning("the peer did not stop in order within %g s", STOP_DEADLINE_S)
         await self._scope.close()
@@ -165,30 +168,32 @@ class Engine:
         self._bus.close()
         self._lock.release()
 
-    def _parts(self) -> list[Awaitable[Any]]:
-        parts: list[Awaitable[Any]] = []
+    def _stops(self) -> list[Callable[[], Awaitable[None]]]:
+        stops: list[Callable[[], Awaitable[None]]] = []
         if self._bridge_server is not None:
-            parts.append(self._bridge_server.stop())
+            stops.append(self._bridge_server.stop)
         if self._service is not None:
-            parts.append(self._service.stop())
+            stops.append(self._service.stop)
         if self.swarm is not None:
-            parts.append(self.swarm.destroy())
+            stops.append(self.swarm.destroy)
         if self._dht is not None:
-            parts.append(self._dht.destroy())
+            stops.append(self._dht.destroy)
         if self._local is not None:
-            parts.append(self._local.close())
-        return parts
+            stops.append(self._local.close)
+        return stops
 
     async def _start_planes(self) -> None:
         assert self._started is not None
         try:
-            network = self._scope.spawn("network", self._startup.run("network", self._open_network, deadline_s=10.0))
+            network = self._scope.spawn(
+                "network", self._startup.run("network", self._open_network, deadline_s=10.0, retry_s=NETWORK_RETRY_S)
+            )
             wallet = await self._startup.run("identity", self._load_identity, deadline_s=60.0)
             self._wallet = wallet
             self.touch()
             dht = await network
             self._compose(wallet, dht)
-            await self._start_bridge()
+            self._scope.spawn("bridge", self._start_bridge())
             await self._join_channels(dht.node)
         except IntercomError as error:
             self._failure = str(error)
@@ -213,15 +218,17 @@ class Engine:
             bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
             self._local = LocalNetwork(self._udp, settings.local_bootstrap_port, self._scope.child("local"))
             await self._local.ensure()
-        config = DhtConfig(bootstrap=tuple(bootstrap), host=host, port=settings.bind_port or self._first_port())
+        config = DhtConfig(
+            bootstrap=tuple(bootstrap),
+            host=host,
+            port=settings.bind_port or (0 if settings.local else DEFAULT_DHT_PORT),
+            any_port=not settings.bind_port,
+        )
         dht = HyperDht(self._udp, config, self._scope)
         dht.node.on_state.append(lambda _state: self.touch())
         await dht.start()
         self._dht = dht
         return dht
-
-    def _first_port(self) -> int:
-        return 0 if self._config.network.local else DEFAULT_DHT_PORT
 
     def _compose(self, wallet: Wallet, dht: HyperDht) -> None:
         self.swarm = Hyperswarm(
@@ -250,11 +257,18 @@ class Engine:
             self._config.bridge, self, self._paths.bridge_tokens, self._scope.child("bridge")
         )
         self._bridge_server.on_status_change = self.touch
-        try:
-            await self._startup.run("bridge", self._bridge_server.start, deadline_s=10.0)
-        except IntercomError as error:
-            _logger.error("SC-Bridge failed to start: %s", error)
-            self._bus.publish(PlaneFailed("bridge", f"SC-Bridge failed to start: {error}", error.hint))
+        with contextlib.suppress(IntercomError):  # reported at the first attempt, shown in the status
+            await self._startup.run(
+                "bridge",
+                self._bridge_server.start,
+                deadline_s=10.0,
+                retry_s=BRIDGE_RETRY_S,
+                on_failure=self._bridge_failed,
+            )
+
+    def _bridge_failed(self, error: IntercomError) -> None:
+        _logger.error("SC-Bridge failed to start: %s", error)
+        self._bus.publish(PlaneFailed("bridge", f"SC-Bridge failed to start: {error}", error.hint))
 
     async def _join_channels(self, node: DhtNode) -> None:
         assert self._service is not None

@@ -39,7 +39,13 @@ class StartupBoard:
         self._on_change()
 
     async def run(
-        self, name: str, work: Callable[[], Awaitable[T]], *, deadline_s: float, retry_s: tuple[float, ...] = ()
+        self,
+        name: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        deadline_s: float,
+        retry_s: tuple[float, ...] = (),
+        on_failure: Callable[[IntercomError], None] = lambda _error: None,
     ) -> T:
         """Do a step, again after a failure as often as ``retry_s`` has pauses.
 
@@ -48,6 +54,7 @@ class StartupBoard:
             work: makes one attempt.
             deadline_s: seconds one attempt may take.
             retry_s: pauses between attempts, seconds.
+            on_failure: called after the first failed attempt.
 
         Raises:
             IntercomError: the last attempt failed; :class:`TimedOut` when it took too long.
@@ -65,6 +72,8 @@ class StartupBoard:
                 self.mark(name, StepState.DONE, attempt=attempt)
                 return result
             self.mark(name, StepState.FAILED, str(failure), attempt)
+            if attempt == 1:
+                on_failure(failure)
             if attempt > len(retry_s):
                 raise failure
             await asyncio.sleep(retry_s[attempt - 1])

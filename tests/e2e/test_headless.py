@@ -158,3 +158,15 @@ async def test_the_doctor_names_a_missing_bootstrap_and_a_locked_store(tmp_path:
             assert doctor.returncode == 0
             assert findings["bootstrap"]["verdict"] == "ok"
             assert f"process {peer.process.pid}" in findings["store"]["text"]
+
+
+async def test_a_taken_udp_port_is_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        words = ["run", "--home", str(tmp_path), "--bind-host", "127.0.0.1", "--bind-port", port]
+        async with running_command(*words, "--dht-bootstrap", "127.0.0.1:1") as peer:
+            _, errors = await asyncio.wait_for(peer.communicate(), 30)
+    assert peer.returncode == 1
+    assert port in errors.decode()
+    assert "choose another one" in errors.decode() or "another port" in errors.decode()

@@ -55,3 +55,21 @@ async def test_a_step_that_hangs_ends_at_its_deadline() -> None:
     steps = board([])
     with pytest.raises(TimedOut, match="network"):
         await steps.run("network", asyncio.Event().wait, deadline_s=0.01)
+
+
+async def test_a_failure_is_reported_once() -> None:
+    steps = board([])
+    reported: list[str] = []
+
+    async def work() -> None:
+        raise BindFailed("taken")
+
+    with pytest.raises(BindFailed):
+        await steps.run(
+            "network",
+            work,
+            deadline_s=1.0,
+            retry_s=(0.0, 0.0),
+            on_failure=lambda error: reported.append(str(error)),
+        )
+    assert reported == ["taken"]
