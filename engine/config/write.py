@@ -53,4 +53,4 @@ def _render_option(option: Option, values: Mapping[str, Any]) -> list[str]:
         inner = ", ".join(tomli_w.dumps({key: text}).strip() for key, text in value.items())
         entry = f"{option.name} = {{ {inner} }}" if inner else f"{option.name} = {{}}"
     comment = [f"# {option.help}"] + [f"# {more}" for more in (option.why, option.cost) if more]
-    return comment + [line if given else f"# {line}" for line in entry.splitlines()]
+    return comment + [line if given else f"# {line}" for line in entry.split("\n")]

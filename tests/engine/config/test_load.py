@@ -100,3 +100,10 @@ def test_a_file_that_is_no_toml_says_so_and_how_to_get_back(content: bytes, tmp_
     with pytest.raises(ConfigError, match="is not valid TOML") as caught:
         read_file(path)
     assert "config.toml.bak" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["\u2028", "\x85", "a\nb", "\x1c#", '"""'])
+def test_settings_with_line_separators_are_written_readably(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    write_config(path, {"bridge.filter": text, "sidechannel.channels": (text,)})
+    assert read_file(path) == {"bridge.filter": text, "sidechannel.channels": (text,)}
