@@ -131,8 +131,8 @@ def encode_noise_payload(payload: NoisePayload) -> bytes:
         | (_RELAY_THROUGH if payload.relay_through else 0)
         | (_RELAY_ADDRESSES if payload.relay_addresses else 0)
     )
-    writer.uint8(payload.error)
-    writer.uint8(payload.firewall)
+    writer.uint(payload.error)
+    writer.uint(payload.firewall)
     if payload.holepunch:
         writer.uint(payload.holepunch.id)
         writer.array(payload.holepunch.relays, _write_relay)
