@@ -31,7 +31,7 @@ class SetupApp(AppBase):
         random_bytes: entropy.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q,ctrl+c", "leave", "Quit", id="quit", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", "Quit", id="quit", priority=True)]
     CSS_PATH: ClassVar[Any] = [*AppBase.CSS_PATH, Path(__file__).parent / SetupScreen.CSS_PATH]
     TITLE = "Intercom setup"
 

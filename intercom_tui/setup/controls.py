@@ -153,7 +153,7 @@ class TextControl(Input):
 
     def __init__(self, part: Field, value: str) -> None:
         super().__init__(
-            value,
+            safe_line(value, MAX_TYPED),
             part.placeholder,
             password=part.kind == "secret",
             compact=True,
@@ -163,6 +163,13 @@ class TextControl(Input):
         )
         self.part = part
         self.cursor_blink = False
+
+    def show(self, text: str) -> None:
+        """Show another text without telling anybody."""
+        clean = safe_line(text, MAX_TYPED)
+        if clean != self.value:
+            with self.prevent(Input.Changed):
+                self.value = clean
 
     def action_leave(self, step: int) -> None:
         """Go to another field."""

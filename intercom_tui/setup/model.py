@@ -120,7 +120,8 @@ class SetupModel(Sheet):
         if route == QUICK:
             self.answers = self._fresh_answers()
             self.answers[KEPT] = self._full_answers[KEPT]
-            self.take_identity(None)
+            if not self.words_checked:
+                self.take_identity(None)
         else:
             self.answers = self._full_answers
         if route == IMPORT and self.answers[SOURCE] == "new":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 from textual.widget import Widget
 
 from intercom_tui.safe import safe_line
@@ -29,6 +30,9 @@ MENU = (
 class Form(VerticalScroll, can_focus=False):
     """Questions below each other, kept true to their answers."""
 
+    class Answered(Message):
+        """An answer changed."""
+
     def __init__(self, sheet: Sheet, questions: Sequence[Question], *, column: int = WIDE_COLUMN) -> None:
         super().__init__()
         self.sheet = sheet
@@ -51,12 +55,14 @@ class Form(VerticalScroll, can_focus=False):
         """An answer changed."""
         self.sheet.choose(event.part, event.index)
         self.sync()
+        self.post_message(self.Answered())
 
     def on_input_changed(self, event: TextControl.Changed) -> None:
         """An answer was typed."""
         if isinstance(event.input, TextControl) and event.value != self.sheet.text(event.input.part.key):
             self.sheet.enter(event.input.part.key, event.value)
             self.sync()
+            self.post_message(self.Answered())
 
     @property
     def fields(self) -> list[ChoiceControl | TextControl]:

@@ -22,6 +22,9 @@ _LEAD = 2
 """Cells before everything: the bar that marks the focus, and a blank."""
 WIDE_COLUMN = 42
 NARROW_COLUMN = 38
+_WIDE = 100
+_CONTROLS = 28
+"""Cells that controls need at least."""
 _MAX_TEXT = 100
 """Longest rows of explanation; longer ones are hard to read."""
 
@@ -45,6 +48,7 @@ class QuestionView(Drawn):
         self._sheet = sheet
         self._column = column
         self._laid_out = 0
+        self._drawn: Sequence[Sequence[Part]] = ()
         self.controls: list[Control] = []
         for part in question.fields:
             if origin := sheet.is_given(part):
@@ -60,20 +64,30 @@ class QuestionView(Drawn):
         yield from self.controls
 
     def sync(self) -> None:
-        """Show what the answers are now."""
+        """Show what the answers are now; nothing is laid out again unless something appears or goes away."""
         shown = self._sheet.shown_fields(self.question)
-        self.display = self.question.shown(self._sheet.answers)
+        displayed = self.question.shown(self._sheet.answers)
+        if self.display != displayed:
+            self.display = displayed
+        moved = False
         for control in self.controls:
-            control.display = control.part in shown
+            if control.display != (control.part in shown):
+                control.display = not control.display
+                moved = True
             if isinstance(control, ChoiceControl) and control.selected != (index := self._sheet.selected(control.part)):
                 control.selected = index
                 control.refresh()
-            if isinstance(control, TextControl) and control.value != (text := self._sheet.text(control.part.key)):
-                with control.prevent(TextControl.Changed):
-                    control.value = text
-        self._laid_out = 0
-        self._place(self.size.width or self.app.size.width)
-        self.refresh(layout=True)
+            if isinstance(control, TextControl):
+                control.show(self._sheet.text(control.part.key))
+        width = self.size.width or self.app.size.width
+        if moved:
+            self._laid_out = 0
+            self._place(width)
+        before, self._drawn = self._drawn, self._rows(width)
+        if moved or len(before) != len(self._drawn):
+            self.refresh(layout=True)
+        elif before != self._drawn:
+            self.refresh()
 
     # -- layout ---------------------------------------------------------------------------------------------------
 
@@ -84,13 +98,18 @@ class QuestionView(Drawn):
     def _stacked(self, width: int) -> bool:
         """True when the title gets a row of its own."""
         first = next(iter(self._shown), None)
-        return width < 66 or (first is not None and first.part.kind == "list")
+        return self._narrow(width) or (first is not None and first.part.kind == "list")
+
+    def _side_column(self, width: int) -> int:
+        return self._column if width >= _WIDE else min(self._column, NARROW_COLUMN)
+
+    def _narrow(self, width: int) -> bool:
+        """True when the controls do not fit beside the title."""
+        return width < self._side_column(width) + _CONTROLS
 
     def _columns(self, width: int) -> int:
-        if width >= 100:
-            return self._column
-        if width >= 66:
-            return min(self._column, NARROW_COLUMN)
+        if not self._narrow(width):
+            return self._side_column(width)
         labels = max((cells(part.label) for part in self.question.fields), default=0)
         return 6 if not labels else labels + 8
 
@@ -175,7 +194,7 @@ class QuestionView(Drawn):
             rows += wrapped(
                 error, width, inks.error, lead=[("  ", NONE), (f"{self.glyphs.failed} ", inks.error)], indent=4
             )
-        for tag, text in (("Why", question.why), ("Cost", question.cost)):
+        for tag, text in (("What", question.what), ("Why", question.why), ("Cost", question.cost)):
             if text:
                 rows += self._tagged(tag, text, width)
         default, flags = question.default, self._flags()

@@ -70,6 +70,7 @@ class Question:
     cost: str = ""
     default: str = ""
     shown: Callable[[Answers], bool] = always
+    what: str = ""
 
     @property
     def flag_keys(self) -> tuple[str, ...]:
@@ -117,7 +118,8 @@ def setting_question(key: str) -> Question:
             hints = {"list": "a, b, c", "map": "name:value, name:value", "path": "a path"}
             one = text(key, placeholder=hints.get(option.kind, ""))
     return Question(
-        id=key, title=option.label, fields=(one,), why=" ".join(filter(None, (option.help, option.why))),
+        id=key, title=option.label, fields=(one,), what=option.help,
+        why=option.why,
         cost=option.cost, default=shown_value(option, option.default),
     )  # fmt: skip
 

@@ -38,8 +38,8 @@ def parse_answer(option: Option, text: str) -> tuple[Any, str]:
     try:
         return parse_text(option, typed), ""
     except InvalidValue as error:
-        words = str(error)
-        return None, "It" + words.partition(", but it")[2] if ", but it" in words else words
+        words = str(error).rpartition(", but ")[2]
+        return None, words[:1].upper() + words[1:]
 
 
 def check_setting(key: str, value: Any) -> str:

@@ -188,6 +188,7 @@ class SetupScreen(Screen[None]):
         pages = self.model.pages()
         due = next((name for name in ("words", "quiz") if name in pages), None)
         if page == "review" and due is not None:
+            notice(self.app, "First the recovery words, so that they are not lost.")
             page = due
         await self._show(page)
 
@@ -368,6 +369,14 @@ class SetupScreen(Screen[None]):
                 notice(self.app, f"Copied through the terminal: {command}")
             case _:
                 self._run(self._write(start=True), "writing")
+
+    def on_form_answered(self) -> None:
+        """Other steps may apply now, or another store be meant."""
+        kept = self.model.answers[KEPT]
+        self._look_for_identity()
+        if kept != self.model.answers[KEPT] and isinstance(page := self.page, Form):
+            page.sync()
+        self.header.refresh()
 
     def on_setup_header_picked(self, event: SetupHeader.Picked) -> None:
         """A step that was done was clicked."""

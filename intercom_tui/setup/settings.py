@@ -198,13 +198,9 @@ class SettingsScreen(Screen[None]):
         if self.form.fields:
             self.form.fields[0].focus()
 
-    def on_choice_control_chosen(self) -> None:
+    def on_form_answered(self) -> None:
         """Count the changes."""
-        self.call_later(self._list_sections)
-
-    def on_input_changed(self) -> None:
-        """Count the changes."""
-        self.call_later(self._list_sections)
+        self._list_sections()
 
     def on_field_left(self, event: FieldLeft) -> None:
         """A field was left with Enter or an arrow."""
