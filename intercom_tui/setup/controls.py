@@ -17,7 +17,7 @@ from intercom_tui.setup.questions import Field
 from intercom_tui.widgets.line import Part, cells, line
 
 MAX_TYPED = 4_000
-NUMBER_WIDTH = 14
+NUMBER_WIDTH = 12
 GAP = 3
 
 
@@ -83,7 +83,7 @@ class ChoiceControl(Drawn, can_focus=True):
         else:
             left = []
             for index in range(len(self.part.choices)):
-                left += [*self._choice(index), (" " * GAP, NONE)]
+                left += [*([(" " * GAP, NONE)] if index else []), *self._choice(index)]
         return line(self.size.width, left, (), self.rich_style)
 
     def _text(self, index: int) -> str:

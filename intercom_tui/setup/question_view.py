@@ -197,11 +197,11 @@ class QuestionView(Drawn):
         for tag, text in (("What", question.what), ("Why", question.why), ("Cost", question.cost)):
             if text:
                 rows += self._tagged(tag, text, width)
-        default, flags = question.default, self._flags()
-        if default and flags and len(default) + len(flags) + 24 <= width:
-            rows.append([*self._tag("Default"), (default, inks.muted), ("   Flag  ", inks.muted), (flags, inks.muted)])
+        default, (where, how) = question.default, self._elsewhere()
+        if default and how and len(default) + len(how) + 24 <= width:
+            rows.append([*self._tag("Default"), (f"{default}   {where}  {how}", inks.muted)])
         else:
-            for tag, text in (("Default", default), ("Flag", flags)):
+            for tag, text in (("Default", default), (where, how)):
                 if text:
                     rows += self._tagged(tag, text, width)
         return rows
@@ -213,7 +213,10 @@ class QuestionView(Drawn):
         rows = wrapped(text, width, self.inks.muted, lead=self._tag(tag), indent=_TAG + 2)
         return list(rows)
 
-    def _flags(self) -> str:
-        """The flags that say the same as the answers do."""
+    def _elsewhere(self) -> tuple[str, str]:
+        """The flags that say the same as the answers do; the place in the file of settings without one."""
+        keys = [key for part in self.question.fields for key in part.keys if key in BY_KEY]
+        if not self.question.flag_keys:
+            return "File", "  ".join("[{}] {}".format(*key.split(".")) for key in keys)
         values = ((key, self._sheet.flag_value(key)) for key in self.question.flag_keys)
-        return "  ".join(f"{BY_KEY[key].flags[0]} {shlex.quote(value)}" for key, value in values if value)
+        return "Flag", "  ".join(f"{BY_KEY[key].flags[0]} {shlex.quote(value)}" for key, value in values if value)

@@ -17,11 +17,11 @@ _NAME = 18
 class Summary(TextBlock):
     """Facts, risks, commands."""
 
-    def __init__(self, facts: Sequence[Fact], commands: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, facts: Sequence[Fact], risks: Sequence[str], commands: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._facts = facts
         self._commands = commands
-        self.risks: Sequence[str] = ()
+        self.risks = risks
         self.problem = ""
 
     def rows(self, width: int) -> list[Sequence[Part]]:
@@ -30,21 +30,30 @@ class Summary(TextBlock):
         rows: list[Sequence[Part]] = []
         if self.problem:
             rows += [*wrapped(self.problem, width, inks.error, lead=[(f"{glyphs.failed} ", inks.error)], indent=2), []]
+        if self.risks:
+            rows += [*self._care(width), []]
         rows.append([("In short", inks.strong + inks.primary)])
         for fact in self._facts:
             lead: list[Part] = [("  ", NONE), (fact.name.ljust(_NAME), inks.muted)]
             rows += wrapped(fact.text, width, inks.text, lead=lead, indent=_NAME + 2)
-        rows += [[], [("Take care", inks.strong + inks.primary)]]
-        for risk in self.risks:
-            rows += wrapped(risk, width, inks.text, lead=[("  ", NONE), ("! ", inks.warning)], indent=4)
         if not self.risks:
-            rows.append([("  ", NONE), (f"{glyphs.signed} ", inks.success), ("nothing unusual", inks.muted)])
+            rows += [[], *self._care(width)]
         for title, command in self._commands:
             rows += [
                 [],
                 [(title, inks.strong + inks.primary)],
                 *wrapped(command, width, inks.text, indent=2, lead=[("  ", NONE)]),
             ]
+        return rows
+
+    def _care(self, width: int) -> list[Sequence[Part]]:
+        """The risks: before everything else when there are any."""
+        inks = self.inks
+        rows: list[Sequence[Part]] = [[("Take care", inks.strong + inks.primary)]]
+        for risk in self.risks:
+            rows += wrapped(risk, width, inks.text, lead=[("  ", NONE), ("! ", inks.warning)], indent=4)
+        if not self.risks:
+            rows.append([("  ", NONE), (f"{self.glyphs.signed} ", inks.success), ("nothing unusual", inks.muted)])
         return rows
 
 
@@ -71,10 +80,10 @@ class Preview(TextBlock):
 class Review(Container):
     """Summary left, file right; below each other where it is narrow."""
 
-    def __init__(self, facts: Sequence[Fact], commands: Sequence[tuple[str, str]], toml: str, path: str) -> None:
+    def __init__(self, summary: Summary, preview: Preview) -> None:
         super().__init__()
-        self.summary = Summary(facts, commands)
-        self._preview = Preview(toml, path)
+        self.summary = summary
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
         """Two columns that scroll."""

@@ -23,7 +23,7 @@ from intercom_tui.setup.controls import ActionButton, FieldLeft
 from intercom_tui.setup.machine import Machine
 from intercom_tui.setup.model import FULL, IMPORT, PASSWORD_FILE, QUICK, SetupModel, SetupResult, StartedWith
 from intercom_tui.setup.pages import Form, Quiz, Welcome, WordsPage
-from intercom_tui.setup.review import Review
+from intercom_tui.setup.review import Preview, Review, Summary
 from intercom_tui.setup.steps import FILE, FILE_PASSWORD, KEPT, SOURCE, WORDS
 from intercom_tui.widgets.row_list import RowList
 
@@ -100,14 +100,18 @@ class SetupScreen(Screen[None]):
             case "quiz":
                 return Quiz(model)
             case "review":
-                config = model.config
-                commands = (
-                    ("Start again with", summary.again_command(self._start.words)),
-                    ("Start without this file and without a screen", summary.full_command(config, self._start.home)),
-                )
-                return Review(summary.facts(model), commands, summary.preview(model), str(self._start.config_file))
+                return self._make_review()
             case _:
                 return Form(model, model.questions(model.page))
+
+    def _make_review(self) -> Review:
+        model, start = self.model, self._start
+        commands = (
+            ("Start again with", summary.again_command(start.words)),
+            ("Start without this file and without a screen", summary.full_command(model.config, start.home)),
+        )
+        told = Summary(summary.facts(model), summary.risks(model), commands)
+        return Review(told, Preview(summary.preview(model), str(start.config_file)))
 
     def _buttons(self) -> Buttons:
         model = self.model
@@ -307,7 +311,6 @@ class SetupScreen(Screen[None]):
         """Problems of this machine belong to the risks."""
         model, machine = self.model, self._machine
         config = model.config
-        page.show(risks=summary.risks(model))
         found = [await asyncio.to_thread(machine.store_problem, config)]
         if config.bridge.enabled:
             found.append(await asyncio.to_thread(machine.bridge_problem, config))

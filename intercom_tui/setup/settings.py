@@ -31,7 +31,7 @@ from intercom_tui.widgets.row_list import Row, RowList
 
 AT_ONCE: Final = frozenset({"ui.theme"})
 """Settings that work without a restart."""
-_COLUMN = 26
+_COLUMN = 24
 
 
 class SettingsSheet(Sheet):
