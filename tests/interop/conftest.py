@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 _HERE = Path(__file__).parent
 STACKS = ("pinned", "newest")
+_SPELLINGS = {"javascript": "JavaScript", "python": "Python", "dht": "DHT", "udx": "UDX", "json": "JSON"}
 
 
 class JsPeer:
@@ -139,10 +141,14 @@ def _publish(request: pytest.FixtureRequest, column: str) -> None:
     """One row of the interop matrix: the first line of the test's docstring, else its name, and its parameters."""
     node = request.node
     title = (node.function.__doc__ or node.originalname.removeprefix("test_").replace("_", " ")).strip()
-    parameters = (
-        [str(value) for name, value in node.callspec.params.items() if name != "js_stack"]
-        if hasattr(node, "callspec")
-        else []
-    )
-    row = title.splitlines()[0].rstrip(".") + (f" ({', '.join(parameters)})" if parameters else "")
-    node.user_properties.append(("interop", [row, column]))
+    row = title.splitlines()[0].rstrip(".")
+    for name, spelling in _SPELLINGS.items():
+        row = re.sub(rf"\b{name}\b", spelling, row)
+    parameters = [word for word in node.callspec.id.split("-") if word not in STACKS] if _parametrised(node) else []
+    if parameters:
+        row += f" ({', '.join(parameters)})"
+    node.user_properties.append(("interop", [row[0].upper() + row[1:], column]))
+
+
+def _parametrised(node: pytest.Item) -> bool:
+    return hasattr(node, "callspec")
