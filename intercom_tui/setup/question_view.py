@@ -162,29 +162,26 @@ class QuestionView(Drawn):
         rows: list[Sequence[Part]] = []
         if self._stacked(width) or not shown:
             rows.append([title])
-        column = self._columns(width) - _LEAD
         for index, control in enumerate(shown):
             if control.part.kind == "list":
                 rows += [[] for _ in control.part.choices]
                 continue
             parts: list[Part] = [title] if not rows and not index else [("  " + control.part.label, inks.text)]
-            rows.append(parts + self._after(parts, column, control))
+            rows.append(parts + self._around(parts, width, control))
         return rows
 
-    def _after(self, parts: list[Part], column: int, control: Widget) -> list[Part]:
-        """What stands around a control that is typed in: brackets where there is no surface, unit and range."""
-        if not isinstance(control, TextControl):
-            return []
+    def _around(self, parts: list[Part], width: int, control: Widget) -> list[Part]:
+        """What stands around a control that is typed in: brackets where it has no surface, unit and range."""
+        column = self._columns(width) - _LEAD
         used = sum(cells(text) for text, _ in parts)
-        bare = self.host.native_ansi_color
-        before = [(" " * (column - used - 1) + ("[" if bare else " "), self.inks.muted)]
-        if control.part.kind != "number":
-            return before if used < column else []
-        after = [
-            (" " * NUMBER_WIDTH + ("]" if bare else " "), self.inks.muted),
-            (" " + control.part.note, self.inks.muted),
-        ]
-        return [*before, *after] if used < column else []
+        if not isinstance(control, TextControl) or used >= column:
+            return []
+        opening, closing = "[]" if self.host.native_ansi_color else "  "
+        is_number = control.part.kind == "number"
+        size = NUMBER_WIDTH if is_number else width - column - _LEAD - 1
+        note = f" {control.part.note}" if is_number else ""
+        frame = " " * (column - used - 1) + opening + " " * size + closing
+        return [(frame, self.inks.muted), (note, self.inks.muted)]
 
     def _help_rows(self, width: int) -> list[Sequence[Part]]:
         inks, question = self.inks, self.question
