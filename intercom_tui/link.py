@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.api import EngineAPI, Subscription
-from engine.events import Event, Gap, MessageReceived, MessageSent, StatusChanged
+from engine.events import Event, MessageReceived, MessageSent, StatusChanged
 from engine.messages import ChannelMessage
 from engine.status import EngineStatus
 
@@ -122,8 +122,3 @@ class EngineLink:
             status, self._status = self._status, None
             self._status_at = now
             self._target.post_message(StatusUpdated(status))
-
-
-def missed(events: Sequence[Event]) -> int:
-    """How many events were left out because the app was too slow."""
-    return sum(event.count for event in events if isinstance(event, Gap))

@@ -35,13 +35,12 @@ _ZWNJ, _ZWJ = "\u200c", "\u200d"
 
 _BREAKS = re.compile("\r\n|[\r\n\u2028\u2029]")
 _SUSPECT = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0300-\u036f\u0483-\u0489\u0591-\u08ff\u0900-\u109f\u115f\u1160\u135d-\u135f"
-    "\u1712-\u1734\u17b4-\u17d3\u180b-\u180f\u18a9\u1920-\u193b\u1a17-\u1a7f\u1ab0-\u1aff\u1b00-\u1bff\u1c24-\u1c37"
-    "\u1cd0-\u1cff\u1680\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff"
-    "\u302a-\u302f\u3099\u309a\u3164\ua66f-\ua69f\ua6f0\ua6f1\ua802-\uabff\ud7b0-\udfff\ufb1e\ufdd0-\ufdef\ufe00-\ufe0f"
-    "\ufe20-\ufe2f\ufeff\uffa0\ufff0-\uffff\U00010000-\U0010ffff]"
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u08ff\u0900-\u109f\u115f\u1160\u135d-\u135f\u1712-\u1734\u17b4-\u17d3\u180b-\u180f"
+    "\u18a9\u1920-\u193b\u1a17-\u1a7f\u1ab0-\u1aff\u1b00-\u1bff\u1c24-\u1c37\u1cd0-\u1cff\u1dc0-\u1dff\u20d0-\u20ff\u2cef-\u2cf1"
+    "\u2d7f\u2de0-\u2dff\u302a-\u302f\u3099\u309a\u3164\ua66f-\ua69f\ua6f0\ua6f1\ua802-\uabff\ufb1e\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\uffa0\U00010000-\U0010ffff]"
 )
-"""Characters that need a look; text without them is returned as it is."""
+"""Printable characters that need a look: marks, fillers, everything beyond the basic plane."""
 
 _JOINING_SCRIPTS = re.compile("[\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u1800-\u18af\ua840-\ua87f]")
 _INVISIBLE = frozenset("\xad\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
@@ -68,7 +67,7 @@ def safe_text(text: str, *, limit: int = 0, breaks: Literal["keep", "symbol"] = 
     if text.isascii() and text.isprintable():
         return text
     text = _BREAKS.sub("\n" if breaks == "keep" else "\u23ce", text)
-    if _SUSPECT.search(text) is None:
+    if _SUSPECT.search(text) is None and all(line.isprintable() for line in text.split("\n")):
         return text
     return _clean(text)
 

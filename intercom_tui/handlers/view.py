@@ -17,7 +17,8 @@ from intercom_tui.safe import safe_line, safe_text
 from intercom_tui.screens.dialogs import link_dialog, message_dialog, paste_dialog, quit_dialog
 from intercom_tui.screens.picker import Entry, Picker
 from intercom_tui.theme import ThemeError, available_themes, load_theme
-from intercom_tui.widgets.log_items import message_json, message_text
+from intercom_tui.widgets.log_items import links, message_json, message_text
+from intercom_tui.widgets.message_log import MessageLog
 
 if TYPE_CHECKING:
     from intercom_tui.app import IntercomApp
@@ -211,14 +212,20 @@ class ViewHandlers:
 
     async def _message_details(self, message: ChannelMessage) -> None:
         app = self._app
-        choice = await app.push_screen_wait(message_dialog(message, app.people.full_label(message.sender or "")))
-        match choice:
+        text = safe_text(message_text(message))
+        addresses = [text[start:end] for start, end in links(text)]
+        who = app.people.full_label(message.sender or "")
+        match await app.push_screen_wait(message_dialog(message, who, bool(addresses))):
+            case "link":
+                await self._link(addresses[0])
+            case "reply" | "resend" as what:
+                app.main.channels.log_view.post_message(MessageLog.Asked(what, message))
             case "copy":
-                await app.copy_text(safe_text(message_text(message)), "message")
+                await app.copy_text(text, "message")
             case "json":
                 await app.copy_text(message_json(message), "message as JSON")
             case "save":
-                await app.save_text(message_text(message), "message")
+                await app.save_text(text, "message")
             case "name":
                 await app.perform("petname", message.sender or "")
 

@@ -19,7 +19,7 @@ from intercom_tui.completion import complete
 from intercom_tui.inbox import COUNT_LIMIT
 from intercom_tui.panes.base import CHANNELS, Pane
 from intercom_tui.panes.outbox import Outbox
-from intercom_tui.safe import safe_line, safe_text
+from intercom_tui.safe import content, safe_line, safe_text
 from intercom_tui.status_text import current_step, step_text
 from intercom_tui.widgets.channel_list import ChannelList
 from intercom_tui.widgets.completions import CompletionList
@@ -108,7 +108,7 @@ class ChannelsPane(Pane):
         self.log_view.show(name, self.host.inbox.marker(name), self._outbox.extra(name), ttl)
         self.composer.set_text(state.drafts.get(name, ""))
         self._offer("")
-        self.composer.placeholder = f"Message {safe_line(name, 40)}"
+        self.composer.placeholder = content(f"Message {safe_line(name, 40)}")
         self.status_changed(self.host.engine.status)
         self.sidebar.show_current(name)
         if focus and (target := self.first_focus()) is not None:

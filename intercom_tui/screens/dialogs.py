@@ -268,7 +268,7 @@ class TextResultDialog(Dialog[str]):
 
     def choices(self) -> Sequence[Choice]:
         """Copy, save."""
-        return (Choice("copy", "Copy", main=True), Choice("save", "Save to file"), *self._also)
+        return (Choice("copy", "Copy", main=True), Choice("save", "Save"), *self._also)
 
     def cancel_label(self) -> str:
         """Nothing is lost."""
@@ -345,8 +345,8 @@ def petname_dialog(key: str, name: str) -> TextDialog:
     )
 
 
-def message_dialog(message: ChannelMessage, who: str) -> TextResultDialog:
-    """Everything about a message."""
+def message_dialog(message: ChannelMessage, who: str, has_link: bool = False) -> TextResultDialog:
+    """Everything about a message, and what can be done with it."""
     trust = {
         Trust.VERIFIED: "signed: the signature verifies with the sender's key for this channel",
         Trust.UNSIGNED: "not signed: the sender is only a claim",
@@ -365,9 +365,13 @@ def message_dialog(message: ChannelMessage, who: str) -> TextResultDialog:
         facts.append(f"delivery   sent to {plural(message.peers, 'peer')}")
     if message.label:
         facts.append(f"agent      {safe_line(message.label, 60)} over the bridge")
-    also = [Choice("json", "Copy JSON")]
+    also = [Choice("json", "JSON"), Choice("reply", "Reply")]
+    if has_link:
+        also.append(Choice("link", "Link"))
+    if message.own and not message.peers:
+        also.append(Choice("resend", "Send again"))
     if message.sender and not message.own:
-        also.append(Choice("name", "Name peer"))
+        also.append(Choice("name", "Name"))
     return TextResultDialog(
         f"Message in {safe_line(message.channel, 40)}", message_text(message), ("\n".join(facts),), also
     )

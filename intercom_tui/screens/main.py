@@ -54,7 +54,11 @@ class MainScreen(Screen[None]):
         """Panes that were built."""
         return list(self.query(Pane))
 
-    async def show_pane(self, name: str) -> None:
+    async def on_tab_bar_picked(self, event: TabBar.Picked) -> None:
+        """A tab or a status segment was chosen."""
+        await self.show_pane(event.pane, focus=not event.stay)
+
+    async def show_pane(self, name: str, *, focus: bool = True) -> None:
         """Show a pane, and build it when it is new."""
         if not self.query(f"#pane-{name}"):
             await self.body.mount(make_pane(name))
@@ -62,5 +66,5 @@ class MainScreen(Screen[None]):
         for pane in self.panes:
             pane.display = pane.id == f"pane-{name}"
         self.tabs.set_active(name)
-        if (target := self.pane.first_focus()) is not None:
+        if focus and (target := self.pane.first_focus()) is not None:
             target.focus()

@@ -61,9 +61,11 @@ class TabBar(Bar, can_focus=True):
     class Picked(Message):
         """A pane was chosen."""
 
-        def __init__(self, pane: str) -> None:
+        def __init__(self, pane: str, *, stay: bool = False) -> None:
             super().__init__()
             self.pane = pane
+            self.stay = stay
+            """True keeps the focus on the tabs."""
 
     def __init__(self, tabs: Sequence[tuple[str, str, str]], *, id: str | None = None) -> None:
         """Tabs are (pane id, title, short title)."""
@@ -80,7 +82,7 @@ class TabBar(Bar, can_focus=True):
     def action_step(self, step: int) -> None:
         """Choose the neighbour of the current pane."""
         names = [pane for pane, _, _ in self._tabs]
-        self.post_message(self.Picked(names[(names.index(self._active) + step) % len(names)]))
+        self.post_message(self.Picked(names[(names.index(self._active) + step) % len(names)], stay=True))
 
     def parts(self, width: int) -> tuple[list[Part], list[Part]]:
         """Tabs left, identity right."""

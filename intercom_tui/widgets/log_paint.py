@@ -13,6 +13,7 @@ from textual.strip import Strip
 from engine.messages import Trust
 from intercom_tui.glyphs import Glyphs
 from intercom_tui.people import People, short_key
+from intercom_tui.safe import safe_line
 from intercom_tui.theme import Inks
 from intercom_tui.widgets.line import Part, cells, cut, line, pad
 from intercom_tui.widgets.log_items import Item, Kind
@@ -141,7 +142,7 @@ class Brush:
         cells_who = self.columns.who
         if message.own:
             ink = inks.strong
-            name = "you" if message.label is None else f"you/{message.label}"
+            name = "you" if message.label is None else f"you/{safe_line(message.label, 40)}"
         elif message.trust is Trust.UNSIGNED:
             ink, name = inks.muted, "unsigned" if self.columns.key else short_key(key) or "unsigned"
         else:

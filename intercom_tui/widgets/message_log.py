@@ -141,9 +141,12 @@ class MessageLog(ScrollView, can_focus=True):
 
     def append(self, messages: Sequence[ChannelMessage]) -> None:
         """Add messages that arrived."""
+        at_newest = self._cursor is not None and self._cursor is self.window.last_choosable()
         fresh = self.window.append(messages)
         if self._following:
             self.window.trim()
+            if at_newest:
+                self._cursor = self.window.last_choosable()
         else:
             self._below += fresh
         self._grow()
@@ -316,7 +319,7 @@ class MessageLog(ScrollView, can_focus=True):
             self.show(self.window.channel, self.window.marker, ttl=self.ttl)
         self._below = 0
         self._following = True
-        self._cursor = self.window.last_choosable()
+        self._cursor = self.window.last_choosable() if self.has_focus else None
         self.scroll_end(animate=False, immediate=True, x_axis=False)
         self.report_seen()
         self.refresh()

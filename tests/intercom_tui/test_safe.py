@@ -36,7 +36,7 @@ def is_control(character: str) -> bool:
         ("\U0001f468\u200d\U0001f469", "\U0001f468\U0001f469"),
         ("\ud800x", "\ufffdx"),
         ("\uffff", "\ufffd"),
-        ("nbsp\u00a0here", "nbsp\u00a0here"),
+        ("nbsp\u00a0here", "nbsp here"),
         ("thin\u2009here", "thin here"),
         ("na\u0308ive", "na\u0308ive"),
         ("\u0301lonely", "\u25cc\u0301lonely"),
