@@ -92,6 +92,31 @@ def doctor(context: click.Context, /, as_json: bool, **arguments: Any) -> None:
 
 
 @cli.group()
+def wallet() -> None:
+    """Show the identity of this peer."""
+
+
+@wallet.command("show")
+@settings_options
+@click.pass_context
+def wallet_show(context: click.Context, /, **arguments: Any) -> None:
+    """Print public key, address and file."""
+    from intercom_tui.cli.wallet import print_identity
+
+    print_identity(invocation(context, arguments), words=False)
+
+
+@wallet.command("words")
+@settings_options
+@click.pass_context
+def wallet_words(context: click.Context, /, **arguments: Any) -> None:
+    """Print the recovery words, on a terminal only."""
+    from intercom_tui.cli.wallet import print_identity
+
+    print_identity(invocation(context, arguments), words=True)
+
+
+@cli.group()
 def config() -> None:
     """Show or write the settings."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.config.write import write_config
 from engine.crypto.wallet import Wallet
+from engine.errors import IntercomError, WalletLocked
 from engine.logs import RingHandler, setup_logging
 from engine.net.tasks import TaskScope
 from intercom_tui.cli.identity import begin_loading, read_password
@@ -16,6 +17,7 @@ from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation, reload
 
 if TYPE_CHECKING:
+    from engine.engine import Engine
     from intercom_tui.app import IntercomApp
 
 
@@ -36,21 +38,37 @@ def run_screen(call: Invocation, *, ask: bool) -> None:
     log = call.loaded.config.log
     path = Path(log.file).expanduser() if log.file else call.paths.log
     ring, _ = setup_logging(path, level=log.level, as_json=log.json, stderr=False)
-    load_identity = begin_loading(call.paths, read_password(call.loaded.config))
-    run_loop(_run(call, load_identity, ring))
+    password = read_password(call.loaded.config)
+    while (locked := run_loop(_run(call, begin_loading(call.paths, password), ring))) is not None:
+        from intercom_tui.cli.setup import ask_password
+
+        answer = ask_password(call.paths.keypair, str(locked))
+        if answer is None:
+            return
+        password = answer
 
 
-async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: RingHandler) -> None:
+async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: RingHandler) -> WalletLocked | None:
+    """Run the app until it ends; the error when it ended because the identity needs a password."""
     from engine.engine import Engine
     from intercom_tui.app import IntercomApp
+    from intercom_tui.cli.setup import settings_file
 
     config = call.loaded.config
     async with Engine(config, call.paths, load_identity=load_identity) as engine:
-        app = IntercomApp(engine, state_path=call.paths.ui_state, config=config, log_ring=ring)
+        app = IntercomApp(
+            engine,
+            state_path=call.paths.ui_state,
+            config=config,
+            log_ring=ring,
+            write_settings=settings_file(call),
+        )
         scope = TaskScope("screen")
         scope.spawn("exit", _exit_with(app, engine.stop_requested))
+        locked = scope.spawn("identity", _exit_when_locked(app, engine))
         try:
             await app.run_async()
+            return locked.result() if locked.done() else None
         finally:
             await scope.close()
 
@@ -58,3 +76,14 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: Ring
 async def _exit_with(app: IntercomApp, stop_requested: asyncio.Event) -> None:
     await stop_requested.wait()
     app.exit()
+
+
+async def _exit_when_locked(app: IntercomApp, engine: Engine) -> WalletLocked | None:
+    try:
+        await engine.ready()
+    except WalletLocked as error:
+        app.exit()
+        return error
+    except IntercomError:
+        pass  # shown in the app: the start-up step says what failed
+    return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.store.keyfile_store import load_or_create
 from engine.store.lock import StoreLock
 from intercom_tui.cli import main as cli_main
 
@@ -75,3 +76,15 @@ def test_settings_are_shown_with_their_origin_and_without_secrets(
 def test_init_writes_the_given_settings(tmp_path: Path) -> None:
     assert run("config", "init", "--sidechannel-relay-ttl", "2", home=tmp_path).returncode == 0
     assert "sidechannel.relay_ttl = 2  (file)" in run("config", "show", "--origin", home=tmp_path).stdout
+
+
+def test_the_identity_is_shown_but_its_words_are_never_redirected(tmp_path: Path) -> None:
+    assert "first start makes one" in run("wallet", "show", home=tmp_path).stderr
+    wallet = load_or_create(tmp_path / "stores" / "peer" / "db" / "keypair.json")
+    shown = run("wallet", "show", home=tmp_path).stdout
+    assert wallet.public_hex in shown
+    assert wallet.address in shown
+    words = run("wallet", "words", home=tmp_path)
+    assert words.returncode == cli_main.EXIT_ERROR
+    assert wallet.mnemonic is not None
+    assert wallet.mnemonic not in words.stdout + words.stderr
