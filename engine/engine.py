@@ -216,7 +216,9 @@ class Engine:
         if settings.local:
             host = settings.bind_host or LOCAL_HOST
             bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
-            self._local = LocalNetwork(self._udp, settings.local_bootstrap_port, self._scope.child("local"))
+            self._local = LocalNetwork(
+                self._udp, settings.local_bootstrap_port, self._scope.child("local"), self._nodes_replaced
+            )
             await self._local.ensure()
         config = DhtConfig(
             bootstrap=tuple(bootstrap),
@@ -229,6 +231,10 @@ class Engine:
         await dht.start()
         self._dht = dht
         return dht
+
+    def _nodes_replaced(self) -> None:
+        if self._dht is not None:
+            self._dht.announce_again()
 
     def _compose(self, wallet: Wallet, dht: HyperDht) -> None:
         self.swarm = Hyperswarm(

@@ -7,7 +7,6 @@ import json
 import socket
 from pathlib import Path
 
-import pytest
 from websockets.asyncio.client import connect
 
 from tests.harness.bridge_client import Agent
@@ -26,11 +25,11 @@ async def agent(peer: PeerProcess) -> Agent:
 
 async def connected(client: Agent) -> None:
     """Wait until the client's peer has a connection."""
-    for _ in range(1200):
+    for _ in range(400):
         if (await client.ask({"type": "stats"}))["connectionCount"]:
             return
         await asyncio.sleep(0.05)
-    raise AssertionError("the peer stayed alone for 60 s")
+    raise AssertionError("the peer stayed alone for 20 s")
 
 
 async def say_until_heard(speaker: Agent, listener: Agent, text: str) -> dict[str, object]:
@@ -67,7 +66,6 @@ async def test_two_peers_chat_and_say_goodbye(tmp_path: Path) -> None:
             assert "Traceback" not in errors
 
 
-@pytest.mark.timeout(120)
 async def test_the_local_network_outlives_the_peer_that_started_it(tmp_path: Path) -> None:
     port = free_port(socket.SOCK_DGRAM)
     async with running_peer(tmp_path, "second", port) as second:

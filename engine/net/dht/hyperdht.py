@@ -167,6 +167,11 @@ class HyperDht:
             if len(self._remembered) > MAX_REMEMBERED_PEERS:
                 self._remembered.popitem(last=False)
 
+    def announce_again(self) -> None:
+        """Announce and look up everything again, as after a change of network: the nodes forgot us."""
+        for callback in list(self.node.on_network_change):
+            callback()
+
     def _network_changed(self) -> None:
         self._context.local_addresses.forget()
         for server in self._servers:
