@@ -1,10 +1,10 @@
 """When one topic is announced and looked up again.
 
 Theory of operation. A full refresh (announce, or lookup for a client) runs every ten to twelve minutes. Two peers that
-start at the same moment can miss each other in their first queries and would then wait for those minutes; so while a
-topic has no peers at all, a few quick lookups run first, ever further apart. They start over when the topic loses a
-connected peer. Quick lookups store nothing and start at the nodes the last query found, so they cost few packets. A
-refresh that nobody answered is repeated after seconds, then ever later.
+start at the same moment can miss each other in their first queries and would then wait for those minutes; so the first
+refresh is followed by a quick lookup, and while a topic has no peers at all by a few more, ever further apart. They
+start over when the topic loses a connected peer. Quick lookups store nothing and start at the nodes the last query
+found, so they cost few packets. A refresh that nobody answered is repeated after seconds, then ever later.
 
 A timer that fires far too late means the machine slept: the network is probably not back yet, and every sleeper woke at
 the same time, so the refresh is spread over two minutes.
@@ -66,6 +66,7 @@ class RefreshSchedule:
         self._refresh_at: float | None = None
         self._quick_at: float | None = None
         self._quick_index = 0
+        self._look_again = True
         self._restarted_at: float | None = None
         self._retry_s = RETRY_S
 
@@ -100,7 +101,10 @@ class RefreshSchedule:
         self._quick_at = None
 
     def due(self, now: float, company: Company) -> Due:
-        """What is to be done now. Quick lookups wait while known peers are tried and end once one is connected."""
+        """What is to be done now.
+
+        Quick lookups but the very first wait while known peers are tried, and end once one is connected.
+        """
         if self._refresh_at is not None and now >= self._refresh_at:
             if now <= self._refresh_at + LATE_S:
                 self.cancel()
@@ -108,11 +112,12 @@ class RefreshSchedule:
             self._refresh_at = now + REFRESH_JITTER_S * self._random()
         if self._quick_at is not None and now >= self._quick_at:
             self._quick_at = None
-            if company is Company.TRYING:
-                self._quick_at = now + _RECHECK_S
-            elif company is Company.ALONE:
+            if self._look_again or company is Company.ALONE:
+                self._look_again = False
                 self._plan_quick(now)
                 return Due.QUICK_LOOKUP
+            if company is Company.TRYING:
+                self._quick_at = now + _RECHECK_S
         return Due.NOTHING
 
     def _plan_quick(self, now: float) -> None:

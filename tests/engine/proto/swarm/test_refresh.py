@@ -3,6 +3,8 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
+import pytest
+
 from engine.proto.swarm.refresh import QUICK_LOOKUPS_S, Company, Due, RefreshSchedule
 
 
@@ -23,7 +25,7 @@ def _run(schedule: RefreshSchedule, start: float, end: float, company: Company) 
 def test_a_topic_with_peers_is_refreshed_every_ten_to_twelve_minutes() -> None:
     schedule = RefreshSchedule(Random(1).random)
     schedule.refreshed(0.0)
-    due = _run(schedule, 0.0, 36_000.0, Company.CONNECTED)
+    due = _run(schedule, 0.0, 36_000.0, Company.CONNECTED)[1:]
     times = [0.0, *(at for at, _ in due)]
     assert all(what is Due.REFRESH for _, what in due)
     assert all(600 <= later - earlier <= 720 for earlier, later in pairwise(times))
@@ -42,26 +44,39 @@ def test_a_topic_without_peers_is_looked_up_a_few_times_early() -> None:
         assert pause <= gap <= 1.3 * pause
 
 
+@pytest.mark.parametrize("company", list(Company))
+def test_peers_that_started_at_the_same_moment_are_looked_for_once_more_in_any_company(company: Company) -> None:
+    schedule = RefreshSchedule(Random(1).random)
+    schedule.refreshed(0.0)
+    [(at, what), *_] = _run(schedule, 0.0, 599.0, company)
+    assert what is Due.QUICK_LOOKUP
+    assert at < 3.0
+    schedule.refreshed(600.0)
+    assert company is Company.ALONE or _run(schedule, 600.0, 1199.0, company) == []
+
+
 def test_early_lookups_end_with_the_first_peer() -> None:
     schedule = RefreshSchedule(Random(1).random)
     schedule.refreshed(0.0)
-    assert schedule.due(3.0, Company.CONNECTED) is Due.NOTHING
-    assert _run(schedule, 3.0, 599.0, Company.ALONE) == []
+    assert schedule.due(3.0, Company.CONNECTED) is Due.QUICK_LOOKUP
+    assert schedule.due(10.0, Company.CONNECTED) is Due.NOTHING
+    assert _run(schedule, 10.0, 599.0, Company.ALONE) == []
 
 
 def test_early_lookups_wait_while_known_peers_are_tried() -> None:
     schedule = RefreshSchedule(Random(1).random)
     schedule.refreshed(0.0)
-    assert _run(schedule, 0.0, 100.0, Company.TRYING) == []
+    assert len(_run(schedule, 0.0, 100.0, Company.TRYING)) == 1
     due = _run(schedule, 100.0, 599.0, Company.ALONE)
-    assert len(due) == len(QUICK_LOOKUPS_S)
+    assert len(due) == len(QUICK_LOOKUPS_S) - 1
     assert due[0][0] < 106.0
 
 
 def test_a_lost_peer_starts_the_early_lookups_again_but_not_too_often() -> None:
     schedule = RefreshSchedule(Random(1).random)
     schedule.refreshed(0.0)
-    assert schedule.due(3.0, Company.CONNECTED) is Due.NOTHING
+    assert schedule.due(3.0, Company.CONNECTED) is Due.QUICK_LOOKUP
+    assert schedule.due(10.0, Company.CONNECTED) is Due.NOTHING
     schedule.lost_peer(100.0)
     assert len(_run(schedule, 100.0, 590.0, Company.ALONE)) == len(QUICK_LOOKUPS_S)
     flapping = RefreshSchedule(Random(1).random)
@@ -95,6 +110,7 @@ def test_a_refresh_nobody_answered_is_repeated_ever_later() -> None:
 def test_a_timer_that_fires_far_too_late_spreads_the_refresh() -> None:
     schedule = RefreshSchedule(lambda: 0.5)
     schedule.refreshed(0.0)
+    assert schedule.due(3.0, Company.CONNECTED) is Due.QUICK_LOOKUP
     assert schedule.due(660.0 + 31, Company.CONNECTED) is Due.NOTHING
     assert schedule.next_timer == 691 + 60
     assert schedule.due(752.0, Company.CONNECTED) is Due.REFRESH
