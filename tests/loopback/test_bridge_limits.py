@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -175,7 +174,9 @@ async def test_guessing_over_the_wire_is_cut_off(tmp_path: Path, request: pytest
         counts = await asyncio.gather(*(guess(number) for number in range(10)))
         assert counts == [5] * 10
         assert await is_healthy(server)
-    record_reliability(request, "bridge: wrong tokens over the wire", "50 tried, none accepted, every client cut off")
+    record_reliability(
+        request, "12. bridge: wrong tokens over the wire", "50 tried, none accepted, every client cut off"
+    )
 
 
 async def test_there_is_room_for_a_limited_number_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,12 +191,10 @@ async def test_there_is_room_for_a_limited_number_of_clients(tmp_path: Path, mon
         assert await is_healthy(server)
 
 
-async def listen(client: Agent, total: int, delays: list[float]) -> None:
-    """Take every event and note how old each is."""
+async def listen(client: Agent, total: int) -> None:
+    """Take every event."""
     for number in range(1, total + 1):
-        message = (await client.event())["message"]
-        delays.append(asyncio.get_running_loop().time() - message["at"])
-        assert message["n"] == number
+        assert (await client.event())["message"]["n"] == number
 
 
 async def resume(client: Agent, cursor: int, total: int) -> None:
@@ -213,18 +212,16 @@ async def test_a_stalled_client_is_cut_off_and_resumes_while_others_go_on(
 ) -> None:
     engine = FakeEngine()
     total = MAX_EVENTS * 4
-    loop = asyncio.get_running_loop()
-    delays: list[float] = []
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bridge(engine, tmp_path / "t"))
         stalled = await stack.enter_async_context(agent(server, extended=True))
         others = [await stack.enter_async_context(agent(server)) for _ in range(5)]
         async with asyncio.TaskGroup() as listeners:
             for other in others:
-                listeners.create_task(listen(other, total, delays))
+                listeners.create_task(listen(other, total))
             stalled.socket.transport.pause_reading()
             for number in range(1, total + 1):
-                engine.receive("a", {"n": number, "at": loop.time(), "text": "x" * 4000})
+                engine.receive("a", {"n": number, "text": "x" * 4000})
                 if number % 20 == 0:
                     await asyncio.sleep(0.002)
         stalled.socket.transport.resume_reading()
@@ -236,5 +233,6 @@ async def test_a_stalled_client_is_cut_off_and_resumes_while_others_go_on(
         with pytest.raises(ConnectionClosedError):
             await stalled.event()
         await resume(await stack.enter_async_context(agent(server, extended=True)), cursor, total)
-    p99 = statistics.quantiles(delays, n=100)[98] * 1000
-    record_reliability(request, "bridge: stalled client", f"cut off, resumed without loss; p99 of others {p99:.0f} ms")
+    record_reliability(
+        request, "6c. bridge: stalled client that comes back", f"{total:,} events: cut off, resumed without loss"
+    )

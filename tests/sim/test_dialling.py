@@ -31,6 +31,7 @@ from engine.proto.dht.payload import (
 from engine.proto.dht.punch_payload import NS_PEER_HANDSHAKE
 from engine.wire.compact import Address
 from tests.harness.peer_network import CLIENT_KEYS, GREETING, SERVER_KEYS, Echo, Network, exchange, peer_network
+from tests.harness.published import record_reliability
 from tests.harness.virtual_loop import run_virtual
 
 TARGET = blake2b(SERVER_KEYS.public_key)
@@ -328,7 +329,9 @@ def test_forged_handshakes_are_counted_and_cost_nothing() -> None:
     assert run_virtual(main(), limit_s=1000) == (300, 0, GREETING + b"x")
 
 
-def test_half_open_handshakes_are_capped_and_freed_and_honest_clients_still_connect() -> None:
+def test_half_open_handshakes_are_capped_and_freed_and_honest_clients_still_connect(
+    request: pytest.FixtureRequest,
+) -> None:
     async def main() -> tuple[int, int, int, int, int, bytes]:
         async with peer_network() as net:
             listener, dialling, _ = await pair(net)
@@ -357,6 +360,11 @@ def test_half_open_handshakes_are_capped_and_freed_and_honest_clients_still_conn
             return most, evicted, freed, sockets, streams, received
 
     assert run_virtual(main(), limit_s=1000) == (MAX_PENDING, 45, 0, 0, 0, GREETING + b"x")
+    record_reliability(
+        request,
+        "11c. half-open handshakes",
+        f"{MAX_PENDING + 44} opened: at most {MAX_PENDING} kept, freed after 10 s, an honest client still connects",
+    )
 
 
 def test_copies_of_a_message_get_the_same_answer() -> None:

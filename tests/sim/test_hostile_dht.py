@@ -17,6 +17,7 @@ from engine.net.dht.values import immutable_get, immutable_put, mutable_get, mut
 from engine.proto.dht.commands import Command, MutableRecord, PeerRecord, encode_lookup_answer
 from engine.wire.compact import Address
 from tests.harness.dht_network import DhtNetwork, dht_network
+from tests.harness.published import record_reliability
 from tests.harness.virtual_loop import run_virtual
 
 NODES = 60
@@ -51,7 +52,7 @@ def corrupt(node: DhtNode, handler: Handler) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_honest_data_survives_a_hostile_half(seed: int) -> None:
+def test_honest_data_survives_a_hostile_half(seed: int, request: pytest.FixtureRequest) -> None:
     async def main() -> tuple[int, int]:
         async with dht_network(NODES, seed=seed, latency_s=0.01) as net:
             rng = random.Random(seed)
@@ -62,6 +63,11 @@ def test_honest_data_survives_a_hostile_half(seed: int) -> None:
     found, forged = run_virtual(main())
     assert found >= 0.95 * 4 * ROUNDS
     assert forged == 0
+    record_reliability(
+        request,
+        "11b. hostile DHT",
+        f"{NODES} nodes, half forging or silent, {4 * ROUNDS} lookups a seed: at least 95 % succeed, no forged record",
+    )
 
 
 async def exchange(net: DhtNetwork, rng: random.Random) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.harness.published import record_reliability
 from tests.harness.swarms import Peer, World, simulate, until
 
 _PEERS, _CUTS, _BACK_WITHIN_S = 10, 30, 60.0
@@ -16,7 +17,7 @@ _TOPICS = [bytes([number]) * 32 for number in range(1, 16)]
 async def _cut(world: World, peer: Peer) -> None:
     """Reset some connections of a peer, or unplug it for a while."""
     if world.random.random() < 0.5:
-        for connection in list(peer.swarm.connections):
+        for connection in sorted(peer.swarm.connections, key=lambda each: each.remote_public_key):
             if world.random.random() < 0.5:
                 connection.destroy()
     else:
@@ -36,13 +37,13 @@ def _assert_tidy(world: World) -> None:
 
 
 @pytest.mark.parametrize(("seed", "loss"), [(1, 0.0), (2, 0.05)])
-def test_every_expected_link_comes_back(seed: int, loss: float) -> None:
+def test_every_expected_link_comes_back(seed: int, loss: float, request: pytest.FixtureRequest) -> None:
     async def scenario(world: World) -> None:
         joined: dict[bytes, set[bytes]] = {}
         for _ in range(_PEERS):
             peer = await world.peer()
             joined[peer.key] = set(world.random.sample(_TOPICS, 4))
-            for topic in joined[peer.key]:
+            for topic in sorted(joined[peer.key]):
                 peer.swarm.join(topic)
         pairs = [
             (one, other)
@@ -66,9 +67,14 @@ def test_every_expected_link_comes_back(seed: int, loss: float) -> None:
         assert counts["closed"] > _CUTS
 
     simulate(scenario, seed=seed, loss=loss, jitter_s=0.005)
+    record_reliability(
+        request,
+        "8. swarm chaos",
+        f"{_PEERS} peers, {len(_TOPICS)} topics, {_CUTS} cuts, without and with 5 % loss: every link back in 60 s",
+    )
 
 
-def test_five_hundred_connects_and_closes_leave_nothing_behind() -> None:
+def test_five_hundred_connects_and_closes_leave_nothing_behind(request: pytest.FixtureRequest) -> None:
     async def scenario(world: World) -> None:
         a, b = await world.peer(), await world.peer()
         await b.swarm.listen()
@@ -86,3 +92,4 @@ def test_five_hundred_connects_and_closes_leave_nothing_behind() -> None:
         assert (a.swarm.counts["dialled"], a.swarm.counts["closed"]) == (500, 500)
 
     simulate(scenario)
+    record_reliability(request, "6e. dial and close", "500 cycles of two swarms: no peer, link or stream is kept")

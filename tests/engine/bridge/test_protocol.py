@@ -121,7 +121,9 @@ def test_ten_thousand_wrong_tokens_take_hours_and_none_is_accepted(
     assert spent > 9_900 * MAX_DELAY_S
     assert Conversation(engine, throttle=throttle, clock=clock).authenticate().session.authenticated
     record_reliability(
-        request, "bridge: wrong tokens", f"{tried} tried, none accepted, {closed} closes, {spent / 3600:.1f} h of delay"
+        request,
+        "12. bridge: wrong tokens",
+        f"{tried:,} tried, none accepted, {closed:,} closes, {spent / 3600:.1f} h of delay",
     )
 
 

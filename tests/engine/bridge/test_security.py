@@ -6,6 +6,7 @@ import pytest
 
 from engine.bridge.security import AccessRules, check_bind, is_loopback
 from engine.errors import BridgeMisconfigured
+from tests.harness.published import record_reliability
 
 ALLOWED = "https://desk.example:8443"
 LOCAL = AccessRules("127.0.0.1", (ALLOWED,))
@@ -56,8 +57,12 @@ def test_pairs(origin: str | None, host: str, refusal: str | None) -> None:
     assert reason == (None if refusal is None else f"Forbidden {refusal}.")
 
 
-def test_there_are_thirty_pairs() -> None:
+def test_there_are_thirty_pairs(request: pytest.FixtureRequest) -> None:
     assert len(PAIRS) >= 30
+    refused = sum(refusal is not None for _, _, refusal in PAIRS)
+    record_reliability(
+        request, "12. bridge: web pages", f"{len(PAIRS)} pairs of Origin and Host, the {refused} foreign ones refused"
+    )
 
 
 @pytest.mark.parametrize(
