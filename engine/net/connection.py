@@ -45,7 +45,7 @@ KEEP_ALIVE_S: Final = 5.0
 END_WAIT_S: Final = 30.0
 """How long a peer may take to end its side after we ended ours."""
 
-HEADER_WAIT_S: Final = 20.0
+HEADER_WAIT_S: Final = 10.0
 """How long a peer may take to begin its side of the encrypted stream."""
 
 
@@ -234,7 +234,10 @@ class PeerConnection:
             return
         if now >= self._last_write + self._keep_alive_s:
             self.keepalive()
-        self._timer = self._loop.call_at(self._last_write + self._keep_alive_s, self._check_keep_alive)
+        due = self._last_write + self._keep_alive_s
+        if not self._secret.established:
+            due = min(due, self.opened_at + HEADER_WAIT_S)
+        self._timer = self._loop.call_at(due, self._check_keep_alive)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
