@@ -129,6 +129,7 @@ class IntercomApp(AppBase):
         self._quit_asked_s = -QUIT_S
         self._toasted_s = -TOAST_S
         self._listening = False
+        self._counts = (0, 0)
         self._introduce(engine.status)
 
     # -- screens ---------------------------------------------------------------------------------------------------
@@ -265,7 +266,11 @@ class IntercomApp(AppBase):
 
     def on_messages_arrived(self, event: MessagesArrived) -> None:
         """Count, show, and ring for mentions when nobody looks."""
-        mentioned = self.inbox.add(event.messages)
+        visible = self.main.channels.visible_channel if self.is_looking else ""
+        seen = [message.seq for message in event.messages if message.channel == visible]
+        mentioned = self.inbox.add(message for message in event.messages if message.channel != visible)
+        if seen:
+            self.inbox.mark_read(visible, seen[-1])
         self._each_pane(lambda pane: pane.messages_arrived(event.messages))
         self.counts_changed()
         if mentioned and not self._focused_terminal:
@@ -275,6 +280,7 @@ class IntercomApp(AppBase):
         """Show a newer snapshot."""
         self._introduce(event.status)
         self._each_pane(lambda pane: pane.status_changed(event.status))
+        self.main.status_bar.refresh()
         self.counts_changed()
 
     def on_events_happened(self, event: EventsHappened) -> None:
@@ -312,9 +318,12 @@ class IntercomApp(AppBase):
     # -- counts and names ------------------------------------------------------------------------------------------
 
     def counts_changed(self) -> None:
-        """Unread counts changed."""
-        self.main.tabs.refresh()
-        self.main.status_bar.refresh()
+        """Unread counts may have changed: draw them where they are shown."""
+        counts = (self.inbox.total, self.inbox.mentions)
+        if counts != self._counts:
+            self._counts = counts
+            self.main.tabs.refresh()
+            self.main.status_bar.refresh()
 
     def redraw_counts(self) -> None:
         """Unread counts changed; the sidebar shows them too."""

@@ -57,6 +57,8 @@ class AppBase(App[Any]):
         self.theme_problem = ""
         self._specs: dict[str, ThemeSpec] = {}
         self.inks: Inks
+        self.paint_version = 0
+        """Grows with every change of colours."""
         try:
             self.use_theme(theme)
         except ThemeError as error:
@@ -74,6 +76,7 @@ class AppBase(App[Any]):
             spec = self._specs[name] = load_theme(name, self.theme_directory)
             self.register_theme(spec.textual())
         self.inks = make_inks(spec, colour=not self.no_color)
+        self.paint_version += 1
         self.theme = name
         if self.is_running:
             self.refresh(layout=True)

@@ -85,9 +85,9 @@ class Inbox:
         return mentioned
 
     def mark_read(self, channel: str, seq: int) -> bool:
-        """All of a channel up to ``seq`` was seen; True when that changed anything."""
-        moved = self._state.mark_read(channel, seq)
-        return (self._unread.pop(channel, None) is not None) or moved
+        """All of a channel up to ``seq`` was seen; True when something was unread."""
+        self._state.mark_read(channel, seq)
+        return self._unread.pop(channel, None) is not None
 
     def toggle_mute(self, channel: str) -> bool:
         """Mute or unmute a channel; True when it is muted now."""

@@ -96,6 +96,11 @@ class ChannelsPane(Pane):
         """The open channel's status."""
         return self.host.engine.status.channel(self.channel)
 
+    @property
+    def visible_channel(self) -> str:
+        """The open channel while its newest message is on the screen."""
+        return self.channel if self.log_view.following and self.log_view.display else ""
+
     def open_channel(self, name: str, *, focus: bool = False) -> None:
         """Show a channel."""
         if self.channel:
@@ -153,7 +158,8 @@ class ChannelsPane(Pane):
         if mine:
             self.log_view.append(mine)
             self._show_empty(self.host.engine.status)
-        self.sidebar.refresh_rows(self.host.engine.status, self.channel)
+        if len(mine) != len(messages):
+            self.sidebar.refresh_rows(self.host.engine.status, self.channel)
 
     def events_happened(self, events: Sequence[Event]) -> None:
         """Joins, welcomes and gaps become local lines."""

@@ -10,20 +10,19 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from intercom_tui.status_text import Segment, plural, status_segments
 from intercom_tui.widgets.key_text import key_text
 from intercom_tui.widgets.line import Part, cells, line, parts_width
+from intercom_tui.widgets.painted import Painted
 
 if TYPE_CHECKING:
     from intercom_tui.app import IntercomApp
-    from intercom_tui.theme import Inks
 
 _NONE = Style.null()
 
 
-class Bar(Widget):
+class Bar(Painted):
     """One row drawn by :meth:`parts`."""
 
     DEFAULT_CSS = "Bar { height: 1; width: 100%; }"
@@ -33,11 +32,6 @@ class Bar(Widget):
         """The app."""
         return cast("IntercomApp", self.app)
 
-    @property
-    def inks(self) -> Inks:
-        """Styles of the current theme."""
-        return self.host.inks
-
     def parts(self, width: int) -> tuple[list[Part], list[Part]]:
         """Left and right parts for a width."""
         raise NotImplementedError
@@ -45,7 +39,7 @@ class Bar(Widget):
     def render_line(self, y: int) -> Strip:
         """The row."""
         left, right = self.parts(self.size.width)
-        return line(self.size.width, left, right, self.rich_style)
+        return line(self.size.width, left, right, self.base_style)
 
 
 class TabBar(Bar, can_focus=True):

@@ -27,6 +27,7 @@ from intercom_tui.widgets.log_items import Item, message_text
 from intercom_tui.widgets.log_paint import Brush, Columns
 from intercom_tui.widgets.log_selection import plain_text, selected_text, word_at
 from intercom_tui.widgets.log_window import Loader, LogWindow
+from intercom_tui.widgets.painted import Painted
 
 if TYPE_CHECKING:
     from intercom_tui.app import IntercomApp
@@ -37,7 +38,7 @@ NEAR_TOP = 20
 """Rows from the top at which the next older page is read."""
 
 
-class MessageLog(ScrollView, can_focus=True):
+class MessageLog(ScrollView, Painted, can_focus=True):
     """Messages of one channel."""
 
     HELP = (
@@ -182,7 +183,7 @@ class MessageLog(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One visible row."""
         width = self.size.width
-        base = self.rich_style
+        base = self.base_style
         place = self.window.index.at(y + self.scroll_offset.y)
         if place is None:
             strip = Strip.blank(width, base)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.style import Style
 from textual import events
@@ -18,12 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from intercom_tui.glyphs import Glyphs
-from intercom_tui.theme import Inks
 from intercom_tui.widgets.line import Part, line
-
-if TYPE_CHECKING:
-    from intercom_tui.app_base import AppBase
+from intercom_tui.widgets.painted import Painted
 
 MAX_ROWS = 5_000
 """Rows a list draws; more are cut off."""
@@ -42,7 +38,7 @@ class Row:
     extra: object = field(default=None, compare=False)
 
 
-class RowList(ScrollView, can_focus=True):
+class RowList(ScrollView, Painted, can_focus=True):
     """A list of :class:`Row`."""
 
     HELP = "Arrows or j and k move, Enter chooses, g and G jump to the ends."
@@ -81,19 +77,9 @@ class RowList(ScrollView, can_focus=True):
         self.show_horizontal_scrollbar = False
 
     @property
-    def inks(self) -> Inks:
-        """Styles of the current theme."""
-        return cast("AppBase", self.app).inks
-
-    @property
     def shows_cursor(self) -> bool:
         """True while the cursor is drawn."""
         return self.has_focus
-
-    @property
-    def host_glyphs(self) -> Glyphs:
-        """Symbols in use."""
-        return cast("AppBase", self.app).glyphs
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -127,7 +113,7 @@ class RowList(ScrollView, can_focus=True):
         """One visible row."""
         width = self.size.width
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self.base_style
         if index >= len(self._rows):
             return Strip.blank(width, base)
         row = self._rows[index]
