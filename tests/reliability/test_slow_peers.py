@@ -9,6 +9,7 @@ import pytest
 
 from engine.bridge import websocket
 from engine.net.connection import HEADER_WAIT_S, PeerConnection
+from engine.net.udx import UdxConnection
 from engine.proto.stream.secret import SecretStream
 from engine.proto.swarm.policy import Incoming, SwarmPolicy
 from tests.harness.bridge_client import agent, bridge
@@ -26,7 +27,9 @@ def test_connections_that_are_written_byte_by_byte_are_freed(request: pytest.Fix
     async def main() -> None:
         link = Link(FakeNet(seed=1))
         await link.open()
-        slow, victims, reasons = [], [], []
+        slow: list[tuple[UdxConnection, bytes]] = []
+        victims: list[PeerConnection] = []
+        reasons: list[Exception | None] = []
         for _ in range(CONNECTIONS):
             results = handshake(*link.key_pairs, link.random_bytes)
             streams = link.streams()
