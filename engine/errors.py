@@ -18,6 +18,7 @@ match it.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -134,6 +135,20 @@ class BindFailed(NetworkError):
 
     code = "network.bind"
     default_hint = "Another program uses the port: stop it or choose another port."
+
+    @classmethod
+    def because(cls, facts: str, error: OSError | OverflowError) -> BindFailed:
+        """The failure of a system call, with the hint that fits its reason."""
+        number = error.errno if isinstance(error, OSError) else None
+        why = error.strerror if isinstance(error, OSError) else None
+        return cls(f"{facts}: {why or error}.", hint=_BIND_HINTS.get(number or 0))
+
+
+_BIND_HINTS = {
+    errno.EADDRNOTAVAIL: "The address does not belong to this machine: choose another one.",
+    errno.EACCES: "Ports below 1024 need more rights: choose a higher one.",
+    errno.EMFILE: "Too many files are open: close other programs, or raise the limit with ulimit -n.",
+}
 
 
 class PeerUnreachable(NetworkError):

@@ -159,7 +159,7 @@ class BridgeServer:
                 lambda: WebSocketConnection(rules, accept), config.host, config.port
             )
         except OSError as error:
-            raise BindFailed(f"SC-Bridge cannot listen on {config.host}:{config.port}: {error.strerror}.") from None
+            raise BindFailed.because(f"SC-Bridge cannot listen on {config.host}:{config.port}", error) from None
         self._tasks = tasks
         self._events = self._engine.events(MessageReceived, MessageSent, limit=EVENT_LIMIT)
         tasks.spawn("events", self._pump(self._events))

@@ -234,5 +234,5 @@ def open_socket(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except (OSError, OverflowError) as error:
         sock.close()
-        raise BindFailed(f"UDP port {port} on {host} cannot be opened: {error}") from error
+        raise BindFailed.because(f"UDP port {port} on {host} cannot be opened", error) from error
     return sock
