@@ -41,6 +41,19 @@ class JsonFormatter(logging.Formatter):
         )
 
 
+class LogFile(logging.handlers.RotatingFileHandler):
+    """The log file. What cannot be written, on a full disk for example, is left out and counted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_MAX_FILE_BYTES, backupCount=3)
+        self.left_out = 0
+        """Records that could not be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Count instead of printing a trace into whatever is on the screen."""
+        self.left_out += 1
+
+
 class RingHandler(logging.Handler):
     """Keeps the newest records for the activity pane."""
 
@@ -93,7 +106,7 @@ def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool)
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handlers.append(logging.handlers.RotatingFileHandler(path, maxBytes=_MAX_FILE_BYTES, backupCount=3))
+            handlers.append(LogFile(path))
             path.chmod(0o600)
         except OSError as error:
             raise StoreUnwritable(f"The log file {path} cannot be written: {error.strerror}.") from error
