@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine.crypto import keyfile
 from engine.crypto.hashes import blake2b
 from engine.crypto.keyfile import derive_key, open_keyfile, seal_keyfile
+from engine.crypto.secretstream import SECRETBOX_NONCE_BYTES, SECRETBOX_OVERHEAD_BYTES
 from engine.errors import WalletCorrupt, WalletError, WalletLocked
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -35,6 +36,13 @@ def fast_kdf(monkeypatch: pytest.MonkeyPatch) -> None:
         "derive_key",
         lambda password, salt: KNOWN.get((password, salt.hex())) or blake2b(password, key=salt),
     )
+
+
+def test_parameters_are_those_of_the_reference() -> None:
+    kdf = KEYFILES["kdf"]
+    assert (kdf["alg"], kdf["opslimit"], kdf["memlimit"]) == ("argon2i13", keyfile._OPERATIONS, keyfile._MEMORY_BYTES)
+    assert (kdf["salt_bytes"], kdf["key_bytes"]) == (keyfile.SALT_BYTES, keyfile._KEY_BYTES)
+    assert (kdf["nonce_bytes"], kdf["mac_bytes"]) == (SECRETBOX_NONCE_BYTES, SECRETBOX_OVERHEAD_BYTES)
 
 
 @pytest.mark.parametrize("file", FILES[:2], ids=lambda file: file["file"])

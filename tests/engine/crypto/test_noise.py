@@ -118,6 +118,12 @@ def test_dht_handshake_equals_the_reference() -> None:
     assert client.recv(bytes.fromhex(DHT_IK["message2"])).hex() == DHT_IK["payload2"]
     assert client.complete
     assert server.complete
+    assert client.result is not None
+    assert server.result is not None
+    assert client.result.hash.hex() == server.result.hash.hex() == DHT_IK["handshake_hash"]
+    assert (client.result.tx.hex(), client.result.rx.hex()) == (DHT_IK["client_tx"], DHT_IK["client_rx"])
+    assert (server.result.tx.hex(), server.result.rx.hex()) == (DHT_IK["server_tx"], DHT_IK["server_rx"])
+    assert HandshakeIK._name.decode() == DHT_IK["protocol"]
 
 
 def test_key_derivation_equals_the_reference() -> None:

@@ -59,6 +59,12 @@ def test_numbers_and_namespaces_of_the_reference() -> None:
     assert NS_MUTABLE_PUT.hex() == spaces["MUTABLE_PUT"]
 
 
+def test_the_announcing_key_is_the_one_of_the_vectors() -> None:
+    assert KEY_PAIR.public_key.hex() == ANNOUNCE["public_key"]
+    assert KEY_PAIR.secret_key.hex() == ANNOUNCE["secret_key"]
+    assert blake2b(KEY_PAIR.public_key).hex() == ANNOUNCE["target_of_public_key"]
+
+
 @pytest.mark.parametrize("case", ANNOUNCE["cases"], ids=lambda case: str(case["name"]))
 def test_announces_of_the_reference(case: dict[str, Any]) -> None:
     relays = tuple(address(relay) for relay in case["relay_addresses"])

@@ -27,6 +27,7 @@ from engine.wire.compact import Address
 _VECTORS = Path(__file__).parents[3] / "vectors/dht"
 VECTORS = json.loads((_VECTORS / "payloads.json").read_text())
 TRACES = json.loads((_VECTORS / "traces.json").read_text())
+NOISE_IK = json.loads((_VECTORS / "noise-ik.json").read_text())
 TRACED = [
     plaintext for trace in TRACES["traces"] for plaintext in trace["plaintexts"] if plaintext["kind"] == "noise payload"
 ]
@@ -71,6 +72,15 @@ def test_traced_bytes(case: dict[str, Any]) -> None:
     payload = payload_of(case["fields"])
     assert encode_noise_payload(payload).hex() == case["plain"]
     assert decode_noise_payload(bytes.fromhex(case["plain"])) == payload
+
+
+@pytest.mark.parametrize(
+    ("plain", "fields"), [("payload1", "server_decoded_payload1"), ("payload2", "client_decoded_payload2")]
+)
+def test_payloads_of_the_recorded_handshake(plain: str, fields: str) -> None:
+    data = bytes.fromhex(NOISE_IK[plain])
+    assert decode_noise_payload(data) == payload_of(NOISE_IK[fields])
+    assert encode_noise_payload(payload_of(NOISE_IK[fields])) == data
 
 
 def test_another_version_decodes_no_further() -> None:
