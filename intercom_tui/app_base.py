@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.filter import NoColor
 
 from engine.clock import Clock, SystemClock
 from intercom_tui.glyphs import Glyphs, glyph_set
+from intercom_tui.terminal_keys import keep_alt_digits, untypable
 from intercom_tui.theme import BUILT_IN, Inks, ThemeError, ThemeSpec, load_theme, make_inks
 
 
@@ -44,6 +46,7 @@ class AppBase(App[Any]):
         no_color: bool | None = None,
         clock: Clock | None = None,
     ) -> None:
+        keep_alt_digits()
         if not os.environ.get("NO_COLOR"):
             os.environ.pop("NO_COLOR", None)
         colourless = "NO_COLOR" in os.environ if no_color is None else no_color
@@ -80,3 +83,9 @@ class AppBase(App[Any]):
         self.theme = name
         if self.is_running:
             self.refresh(layout=True)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Make sure that alt combinations are commands and never text."""
+        if isinstance(event, events.Key):
+            untypable(event)
+        await super().on_event(event)
