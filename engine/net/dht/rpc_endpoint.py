@@ -79,6 +79,7 @@ class RpcEndpoint:
         self._closest = closest
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._drain_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -347,10 +348,10 @@ class RpcEndpoint:
         if at is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._on_timer)
+        self._timer, self._timer_at = self._loop.call_at(at, self._on_timer), at
 
     def _on_timer(self) -> None:
         self._timer = None

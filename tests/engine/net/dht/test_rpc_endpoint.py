@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.proto.dht import rpc
 from engine.proto.dht.budget import ReplyBudget
 from engine.proto.dht.commands import Command, Internal
 from engine.proto.dht.messages import encode_reply, encode_request
+from engine.proto.dht.rpc import Failure
 from tests.harness.dht_network import BOOTSTRAP, dht_network
 from tests.harness.fakenet import Address
 from tests.harness.virtual_loop import run_virtual
@@ -197,7 +199,7 @@ def reference_endpoint(on_request: Callable[[IncomingRequest], None]) -> RpcEndp
     return RpcEndpoint(
         Udx(),
         ReplyBudget(1e6, 1e6),
-        lambda size: secrets.pop(0),
+        lambda size: secrets.pop(0) if secrets else os.urandom(size),
         on_request=on_request,
         on_reply=lambda reply: None,
         on_failure=lambda node, failure: None,
@@ -253,3 +255,37 @@ async def test_forwarded_requests_have_the_bytes_of_the_reference() -> None:
     endpoint.receive(server, [(bytes.fromhex(case["request"]), ("127.0.0.1", 30003))])
     assert server.sent == [(sent["hex"], (host, int(port)))]
     endpoint.close()
+
+
+def test_overdue_timers_are_renewed_on_uvloop() -> None:
+    """uvloop returns a handle without a time for what is already due."""
+    import uvloop
+
+    async def main() -> list[Failure]:
+        endpoint = reference_endpoint(lambda request: None)
+        socket: Any = RecordingSocket()
+        failures: list[Failure] = []
+        done = asyncio.Event()
+
+        def failed(failure: Failure) -> None:
+            failures.append(failure)
+            if len(failures) == 2:
+                done.set()
+
+        for _ in range(2):
+            endpoint.send(
+                ("127.0.0.1", 9),
+                Internal.PING,
+                socket=socket,
+                on_reply=lambda reply: None,
+                on_failure=failed,
+                internal=True,
+                retries=0,
+                timeout_s=-1.0,
+            )
+        await asyncio.wait_for(done.wait(), 5)
+        endpoint.close()
+        return failures
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == [Failure.TIMED_OUT] * 2
