@@ -47,7 +47,7 @@ from engine.bridge.tokens import TokenSet
 from engine.bridge.view import PeerView
 from engine.wire.jsjson import JsonValue
 from engine.wire.jstext import js_trim
-from engine.wire.jsvalues import UNDEFINED, is_truthy, js_text
+from engine.wire.jsvalues import UNDEFINED, shown_text, truthy
 
 AUTH_DEADLINE_S: Final = 10.0
 MAX_AUTH_FAILURES: Final = 5
@@ -257,7 +257,7 @@ class Session:
             raise unauthorized()
         known = _REQUESTS.get(kind) if isinstance(kind, str) else None
         if known is None:
-            raise Refused(f"Unknown type: {js_text(kind)}", "bridge.unknown_type")
+            raise Refused(f"Unknown type: {shown_text(kind)}", "bridge.unknown_type")
         scope, handle = known
         self.last_request = str(kind)
         self._require(scope)
@@ -303,9 +303,9 @@ class Session:
 
     def _on_set_filter(self, request: Request, echo: Echo) -> list[Effect]:
         value = request.get("filter")
-        if not is_truthy(value):
+        if not truthy(value):
             value = ""
-        self._interest.set_filter(js_text(value))
+        self._interest.set_filter(shown_text(value))
         return [Reply({"type": "filter_set", "filter": value}).text(echo)]
 
     def _on_clear_filter(self, request: Request, echo: Echo) -> list[Effect]:

@@ -14,7 +14,7 @@ from engine.bridge.replies import Echo, Refused, invalid_json, invalid_message, 
 from engine.errors import DecodeError
 from engine.wire.jsjson import JsonValue, parse
 from engine.wire.jstext import js_trim
-from engine.wire.jsvalues import is_integral, is_truthy, js_text, json_from_base64
+from engine.wire.jsvalues import is_integral, json_from_base64, shown_text, truthy
 
 Request: TypeAlias = Mapping[str, JsonValue]
 """Members of a request."""
@@ -91,7 +91,7 @@ def channel_of(request: Request) -> str:
         Refused: missing or empty.
     """
     value = request.get("channel")
-    channel = js_trim(js_text(value)) if value is not None else ""
+    channel = js_trim(shown_text(value)) if value is not None else ""
     if not channel:
         raise missing_channel()
     return channel
@@ -102,7 +102,7 @@ def send_message(echo: Echo, request: Request) -> SendMessage:
     channel = channel_of(request)
     invite, welcome = _signed(request)
     if welcome is not None and invite is not None:
-        if isinstance(invite, dict) and not is_truthy(invite.get("welcome")):
+        if isinstance(invite, dict) and not truthy(invite.get("welcome")):
             invite = {**invite, "welcome": welcome}
         welcome = None
     return SendMessage(echo, channel, request.get("message"), "message" in request, invite, welcome)
@@ -122,7 +122,7 @@ def request_open(echo: Echo, request: Request) -> RequestOpen:
     """Read an ``open`` request."""
     channel = channel_of(request)
     value = request.get("via")
-    via = js_text(value) if is_truthy(value) else None
+    via = shown_text(value) if truthy(value) else None
     return RequestOpen(echo, channel, via, *_signed(request))
 
 
@@ -137,7 +137,7 @@ def signed_object(value: JsonValue) -> JsonValue:
 
     Protocol reference: 07-sc-bridge section 4.
     """
-    if not is_truthy(value) or isinstance(value, (dict, list)):
+    if not truthy(value) or isinstance(value, (dict, list)):
         return value if isinstance(value, (dict, list)) else None
     if not isinstance(value, str):
         raise DecodeError("Expected an object or text.")
@@ -145,7 +145,7 @@ def signed_object(value: JsonValue) -> JsonValue:
     if text.startswith("{"):
         return parse(text)
     decoded = json_from_base64(text)
-    if not is_truthy(decoded):
+    if not truthy(decoded):
         raise DecodeError("There is no object inside.")
     return decoded
 
@@ -181,9 +181,9 @@ def names_of(request: Request) -> list[str]:
     """The channels of a ``subscribe`` or ``unsubscribe`` request, untrimmed; ``channels`` wins over ``channel``."""
     channels = request.get("channels")
     if isinstance(channels, list):
-        return [js_text(item) for item in channels]
+        return [shown_text(item) for item in channels]
     channel = request.get("channel")
-    return [js_text(channel)] if is_truthy(channel) else []
+    return [shown_text(channel)] if truthy(channel) else []
 
 
 def cursor_of(request: Request, name: str) -> int:

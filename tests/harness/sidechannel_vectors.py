@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.crypto.keys import KeyPair
-from engine.services.sidechannel.jsvalues import key_text
 from engine.services.sidechannel.options import ChannelRules
+from engine.wire.jsvalues import key_text
 
 _DIRECTORY = Path(__file__).parent.parent / "vectors" / "sidechannel"
 

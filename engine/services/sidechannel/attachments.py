@@ -6,8 +6,6 @@ Protocol reference: 06-sidechannel section 10.
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +13,8 @@ from engine.errors import DecodeError
 from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, parse, stringify
 from engine.wire.jstext import js_trim
+from engine.wire.jsvalues import json_from_base64
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 MAX_FILE_BYTES: Final = 1_000_000
 
 
@@ -31,12 +29,9 @@ def decode_attachment(text: str) -> JsonValue:
             return parse(text)
         except DecodeError:
             pass
-    if not _BASE64.fullmatch(text):
-        return None
-    digits = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return parse(base64.b64decode(digits + "=" * (-len(digits) % 4)))
-    except (DecodeError, binascii.Error):
+        return json_from_base64(text)
+    except DecodeError:
         return None
 
 

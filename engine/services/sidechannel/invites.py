@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.crypto.keys import KeyPair
-from engine.services.sidechannel.jsvalues import NotConvertible, is_number, js_number, key_text, members, text_or
 from engine.services.sidechannel.signatures import signature_of, signature_valid
 from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, stable_stringify
+from engine.wire.jsvalues import NotConvertible, is_number, js_number, key_text, members, text_or
 
 
 class InviteProblem(Enum):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.config.sections import ENTRY_CHANNEL, SidechannelConfig
-from engine.services.sidechannel.jsvalues import key_text
+from engine.wire.jsvalues import key_text
 
 RECEIVER_BURST_BYTES: Final = 256_000
 """A receiver with default limits can never accept a larger message."""

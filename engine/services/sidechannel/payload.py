@@ -20,10 +20,10 @@ from typing import Final
 
 from engine.crypto.keys import KeyPair
 from engine.crypto.pow import leading_zero_bits
-from engine.services.sidechannel.jsvalues import NotConvertible, is_number, key_text, members
 from engine.services.sidechannel.signatures import signature_of, signature_valid
 from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, stable_stringify, stringify
+from engine.wire.jsvalues import NotConvertible, is_number, key_text, members
 
 _NULL: Final = "null"
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -31,15 +31,6 @@ from engine.messages import Trust
 from engine.services.sidechannel.access import Access
 from engine.services.sidechannel.drops import DropReason
 from engine.services.sidechannel.invites import InviteProblem
-from engine.services.sidechannel.jsvalues import (
-    NotConvertible,
-    first_truthy,
-    is_number,
-    key_text,
-    members,
-    text_or,
-    truthy,
-)
 from engine.services.sidechannel.names import channel_name
 from engine.services.sidechannel.options import Hardening
 from engine.services.sidechannel.payload import CanonicalFields, canonical_fields, message_signature_valid, pow_valid
@@ -50,6 +41,15 @@ from engine.services.sidechannel.signatures import signature_of
 from engine.services.sidechannel.welcomes import VerifiedWelcome
 from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, stable_stringify, stringify
+from engine.wire.jsvalues import (
+    NotConvertible,
+    first_truthy,
+    is_number,
+    key_text,
+    members,
+    text_or,
+    truthy,
+)
 
 RELAYED_FORGERY_BYTES: Final = 4096
 """Tokens a relayed forgery costs the neighbour that passed it on."""

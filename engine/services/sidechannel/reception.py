@@ -18,7 +18,6 @@ from engine.services.sidechannel.access import Access
 from engine.services.sidechannel.book import ChannelBook, ChannelEntry
 from engine.services.sidechannel.channel_links import ChannelLinks
 from engine.services.sidechannel.drops import DropReason
-from engine.services.sidechannel.jsvalues import NotConvertible, is_number, js_text, members
 from engine.services.sidechannel.links import Frame, Link, Seat
 from engine.services.sidechannel.policy import Arrival, Decision, ReceivePolicy, Verdict
 from engine.services.sidechannel.relay import relay_copy
@@ -27,6 +26,7 @@ from engine.store.messages import MessageStore
 from engine.wire.compact import encode_utf8
 from engine.wire.hexkeys import short_key
 from engine.wire.jsjson import MAX_EXACT_INTEGER, JsonValue, parse, stringify
+from engine.wire.jsvalues import NotConvertible, is_number, js_text, members
 
 _logger = logging.getLogger(__name__)
 

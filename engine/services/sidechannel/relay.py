@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from engine.services.sidechannel.jsvalues import is_number
 from engine.wire.jsjson import JsonValue
+from engine.wire.jsvalues import is_number
 
 
 def relay_ttl(ttl: JsonValue, clamp_to: int | None) -> int | float | None:

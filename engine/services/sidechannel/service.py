@@ -46,7 +46,6 @@ from engine.services.sidechannel.book import ChannelBook, ChannelEntry
 from engine.services.sidechannel.channel_links import ChannelLinks
 from engine.services.sidechannel.credentials import Credentials
 from engine.services.sidechannel.invites import InviteCheck
-from engine.services.sidechannel.jsvalues import members
 from engine.services.sidechannel.links import Link, Seat
 from engine.services.sidechannel.names import MAX_NAME_CHARS, channel_name, required_name, topic
 from engine.services.sidechannel.open_requests import OpenRequests
@@ -59,6 +58,7 @@ from engine.services.sidechannel.reception import Reception
 from engine.status import ChannelStatus, OpenRequest
 from engine.store.messages import MessageStore
 from engine.wire.jsjson import JsonValue
+from engine.wire.jsvalues import members
 
 _logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from engine.crypto.keys import verify
-from engine.services.sidechannel.jsvalues import members, truthy
 from engine.wire.jsjson import JsonValue
+from engine.wire.jsvalues import members, truthy
 
 _SIGNATURE_HEX: Final = 128
 _KEY_HEX: Final = 64

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from engine.crypto.keys import KeyPair
 from engine.services.sidechannel.invites import number_of, signed_fields, version_of
-from engine.services.sidechannel.jsvalues import NotConvertible, key_text, text_or
 from engine.services.sidechannel.signatures import signature_of, signature_valid
 from engine.wire.compact import encode_utf8
 from engine.wire.jsjson import JsonValue, stable_stringify
 from engine.wire.jstext import js_trim
+from engine.wire.jsvalues import NotConvertible, key_text, text_or
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from engine.crypto.keys import KeyPair
 from engine.crypto.pow import mine
-from engine.services.sidechannel.jsvalues import members
 from engine.services.sidechannel.options import ChannelRules
 from engine.services.sidechannel.payload import (
     POW_AND_SIGNATURE_BYTES,
@@ -23,6 +22,7 @@ from engine.services.sidechannel.payload import (
     random_text,
 )
 from engine.wire.jsjson import parse, stable_stringify, stringify
+from engine.wire.jsvalues import members
 from tests.harness.sidechannel_vectors import key_pairs, load, rules_from
 
 POW = load("pow")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.services.sidechannel.jsvalues import (
+from engine.wire.jsvalues import (
     NotConvertible,
     first_truthy,
     js_number,
