@@ -43,9 +43,7 @@ def child(messages: int, rate: int) -> None:
 
         newest = messages
 
-        def history(
-            self, channel: str, *, before: int | None = None, limit: int = 200
-        ) -> Sequence[ChannelMessage]:
+        def history(self, channel: str, *, before: int | None = None, limit: int = 200) -> Sequence[ChannelMessage]:
             end = self.newest + 1 if before is None else min(before, self.newest + 1)
             return [self.message(seq) for seq in range(max(end - limit, 1), end)]
 

@@ -7,6 +7,7 @@ through :class:`~intercom_tui.link.EngineLink`.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
@@ -129,6 +130,7 @@ class IntercomApp(AppBase):
         self._quit_asked_s = -QUIT_S
         self._toasted_s = -TOAST_S
         self._listening = False
+        self.link: EngineLink | None = None
         self._counts = (0, 0)
         self._introduce(engine.status)
 
@@ -168,6 +170,11 @@ class IntercomApp(AppBase):
         elif widget.has_focus:
             self.action_focus_pane()
 
+    def close_overlay(self) -> None:
+        """Hide the sidebar where it covers the messages."""
+        if self.main.has_class("-narrow") and self.main.has_class("-sidebar-on"):
+            self.main.remove_class("-sidebar-on")
+
     def action_focus_pane(self) -> None:
         """Go from the tabs into the pane."""
         if (target := self.main.pane.first_focus()) is not None:
@@ -183,7 +190,7 @@ class IntercomApp(AppBase):
         if self._listening:
             return
         self._listening = True
-        link = EngineLink(self.engine, self)
+        self.link = link = EngineLink(self.engine, self)
         self.run_worker(link.read(), name="events", exit_on_error=False)
         self.run_worker(link.pump(), name="batches", exit_on_error=False)
         self.set_interval(1.0, self._tick)
@@ -192,6 +199,7 @@ class IntercomApp(AppBase):
         self.on_status_updated(StatusUpdated(self.engine.status))
         self.call_later(lambda: self.handlers)
         self.call_later(engine_commands)
+        self.call_later(gc.freeze)  # what exists now stays; pauses of the collector grow with what it has to visit
         for problem in (*self._problems, self.theme_problem, self.state_file.problem):
             if problem:
                 self.toast(problem, "warning")
@@ -244,6 +252,11 @@ class IntercomApp(AppBase):
             self.push_screen(TooSmallScreen())
         elif not is_too_small(event.size) and covered:
             self.pop_screen()
+
+    def on_text_area_changed(self) -> None:
+        """Somebody types."""
+        if self.link is not None:
+            self.link.typing()
 
     def on_app_focus(self) -> None:
         """Somebody looks at the terminal again."""

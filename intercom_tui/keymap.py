@@ -24,6 +24,7 @@ LOCAL_IDS = (
     "focus-in", "focus-out",
     "composer.send", "composer.newline", "composer.complete",
     "channels.prev", "channels.next", "channels.unread", "channels.find", "find.close", "dialog.cancel", "log.level",
+    "help.short", "pane.1.short", "pane.2.short", "pane.3.short", "pane.4.short", "pane.5.short",
 )  # fmt: skip
 """Ids of bindings that belong to one widget."""
 

@@ -21,6 +21,10 @@ from engine.status import EngineStatus
 
 BATCH_S = 1 / 30
 """Time between two batches."""
+TYPING_BATCH_S = 0.1
+"""Time between two batches while somebody types: letters come first."""
+TYPING_S = 0.5
+"""How long after a key somebody still types."""
 STATUS_S = 0.25
 """Time between two status updates."""
 QUEUE_LIMIT = 5_000
@@ -72,6 +76,7 @@ class EngineLink:
         self._events: list[Event] = []
         self._status: EngineStatus | None = None
         self._status_at = -STATUS_S
+        self._typing_until = 0.0
         self._wake = asyncio.Event()
         self._subscription: Subscription | None = None
 
@@ -90,13 +95,17 @@ class EngineLink:
             await self._wake.wait()
             self._wake.clear()
             self.flush()
-            await asyncio.sleep(BATCH_S)
+            await asyncio.sleep(TYPING_BATCH_S if self._monotonic() < self._typing_until else BATCH_S)
             if self._status is not None:
                 wait = self._status_at + STATUS_S - self._monotonic()
                 if wait > 0 and not self._wake.is_set():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), wait)
                 self._wake.set()
+
+    def typing(self) -> None:
+        """A key was pressed."""
+        self._typing_until = self._monotonic() + TYPING_S
 
     def collect(self, event: Event) -> None:
         """Put one event into the next batch."""

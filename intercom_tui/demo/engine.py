@@ -169,7 +169,7 @@ class DemoEngine:
         self._subscriptions.append(subscription)
         return subscription
 
-    async def execute(self, line: str, *, admin: bool = True) -> CommandResult:
+    async def execute(self, line: str, *, admin: bool = True, human: bool = True) -> CommandResult:
         """Run one of a few commands in the reference's wording."""
         self.executed.append(line)
         try:

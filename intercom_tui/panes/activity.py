@@ -19,6 +19,8 @@ from intercom_tui.widgets.log_items import clock_text
 from intercom_tui.widgets.row_list import Row, RowList
 
 LEVELS = ((logging.INFO, "info"), (logging.WARNING, "warning"), (logging.DEBUG, "debug"))
+WIDE = 110
+"""Columns from which addresses are shown."""
 LOG_ROWS = 500
 """Records shown."""
 
@@ -71,6 +73,10 @@ class ActivityPane(Pane):
     def on_mount(self) -> None:
         """Fill all sections."""
         self.theme_changed()
+
+    def on_resize(self) -> None:
+        """Fit the columns."""
+        self.status_changed(self.host.engine.status)
 
     def first_focus(self) -> Widget | None:
         """The peers."""
@@ -128,6 +134,10 @@ class ActivityPane(Pane):
         inks = self.host.inks
         return Row([(title, inks.muted), (f"   {fact}", inks.text)])
 
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= WIDE
+
     def _peer_rows(self, status: EngineStatus) -> list[Row]:
         inks = self.host.inks
         now_s = self.host.clock.monotonic()
@@ -139,7 +149,9 @@ class ActivityPane(Pane):
         step = current_step(status)
         if step is not None:
             rows.append(Row([(f"{self.host.glyphs.step(step.state)} {step_text(step, now_s)}", inks.warning)]))
-        heads = f"{'peer':<22} {'rtt':>8} {'in':>8} {'out':>8} {'for':>8}  {'channels':<22} {'address':<22} way"
+        heads = f"{'peer':<22} {'rtt':>8} {'in':>8} {'out':>8} {'for':>8}  {'channels':<22}"
+        if self._is_wide:
+            heads += f" {'address':<22} way"
         rows.append(Row([(heads, inks.faint)]))
         rows += [self._peer(peer) for peer in status.peers]
         if not status.peers:
@@ -161,6 +173,10 @@ class ActivityPane(Pane):
             state = (pad(f"{open_channels}, quiet for {silence:.0f} s", 23), inks.warning)
         elif peer.strikes:
             state = (pad(f"{open_channels}, {plural(peer.strikes, 'strike')}", 23), inks.warning)
+        where: list[Part] = [
+            (pad(safe_line(peer.address, 40), 23), inks.muted),
+            ("out" if peer.initiator else "in", inks.muted),
+        ]
         return Row(
             [
                 (pad(app.people.full_label(peer.public_key), 22), inks.name(peer.public_key)),
@@ -168,8 +184,7 @@ class ActivityPane(Pane):
                 (f"{bytes_text(peer.bytes_in):>8} {bytes_text(peer.bytes_out):>8} ", inks.muted),
                 (f"{duration_text((now - peer.connected_ms) / 1000):>8}  ", inks.muted),
                 state,
-                (pad(safe_line(peer.address, 40), 23), inks.muted),
-                ("out" if peer.initiator else "in", inks.muted),
+                *(where if self._is_wide else ()),
             ],
             key=peer.public_key,
         )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.getters import query_one
 from textual.widget import Widget
 
@@ -64,18 +64,17 @@ class ChannelsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Three columns."""
-        with Horizontal(id="columns"):
-            yield ChannelList(id="sidebar")
-            with Vertical(id="conversation"):
-                yield ChannelTitle(id="title")
-                yield Banner(id="banner")
-                yield MessageLog(self._load, id="log")
-                yield FindBar(placeholder="Find in this channel", id="find-bar")
-                yield EmptyState(id="empty")
-                yield CompletionList(id="completions")
-                yield Composer(id="composer")
-                yield Blocked(id="blocked")
-            yield ChannelDetails(id="details")
+        yield ChannelList(id="sidebar")
+        with Vertical(id="conversation"):
+            yield ChannelTitle(id="title")
+            yield Banner(id="banner")
+            yield MessageLog(self._load, id="log")
+            yield FindBar(placeholder="Find in this channel", id="find-bar")
+            yield EmptyState(id="empty")
+            yield CompletionList(id="completions")
+            yield Composer(id="composer")
+            yield Blocked(id="blocked")
+        yield ChannelDetails(id="details")
 
     def on_mount(self) -> None:
         """Open the channel shown last."""
@@ -390,6 +389,7 @@ class ChannelsPane(Pane):
         kind, _, value = event.key.partition(":")
         match kind:
             case "channel":
+                self.host.close_overlay()
                 self.open_channel(value, focus=True)
             case "request":
                 self.host.ask_request(int(value))

@@ -333,13 +333,20 @@ def paste_dialog(text: str) -> ConfirmDialog:
     )
 
 
+def grouped_key(key: str) -> str:
+    """A key in groups of four, two rows, as it is read out."""
+    groups = [key[start : start + 4] for start in range(0, len(key), 4)]
+    half = (len(groups) + 1) // 2
+    return f"{' '.join(groups[:half])}\n{' '.join(groups[half:])}"
+
+
 def petname_dialog(key: str, name: str) -> TextDialog:
     """Name a peer."""
     return TextDialog(
         f"Name for {short_key(key)}",
         f"Name, at most {NAME_LIMIT} characters; empty forgets it",
         name,
-        words=("Only you see it. The peer is still known by its key:", key),
+        words=("Only you see it. Compare the key with the peer, by voice or on paper:", grouped_key(key)),
         button="Save",
         empty_ok=True,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.binding import Binding, BindingType
 from textual.getters import query_one
 from textual.screen import Screen
 
@@ -16,10 +18,17 @@ from intercom_tui.widgets.bars import KeyBar, StatusBar, TabBar
 class MainScreen(Screen[None]):
     """Shows one pane at a time; others are built when they are first shown."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "app.do('help')", "Help", show=False, id="help.short"),
+        *(
+            Binding(str(number), f"app.do('pane.{number}')", spec.title, show=False, id=f"pane.{number}.short")
+            for number, spec in enumerate(PANES, 1)
+        ),
+    ]
+
     tabs = query_one("#tabs", TabBar)
     status_bar = query_one("#status", StatusBar)
     keys = query_one("#keys", KeyBar)
-    body = query_one("#body", Container)
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,8 +37,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Only the first pane is built at once."""
         yield TabBar([(spec.id, spec.title, spec.brief) for spec in PANES], id="tabs")
-        with Container(id="body"):
-            yield make_pane(PANES[0].id)
+        yield make_pane(PANES[0].id)
         yield StatusBar(id="status")
         yield KeyBar(id="keys")
 
@@ -61,7 +69,7 @@ class MainScreen(Screen[None]):
     async def show_pane(self, name: str, *, focus: bool = True) -> None:
         """Show a pane, and build it when it is new."""
         if not self.query(f"#pane-{name}"):
-            await self.body.mount(make_pane(name))
+            await self.mount(make_pane(name), before=self.status_bar)
         self.active = name
         for pane in self.panes:
             pane.display = pane.id == f"pane-{name}"

@@ -48,6 +48,8 @@ class LogWindow:
         """Number of the first entry; an entry keeps its number while others come and go before it."""
         self.detached = False
         self.no_older = True
+        self.version = 0
+        """Grows when entries that were held are drawn differently or have another number."""
 
     @property
     def items(self) -> list[Item]:
@@ -83,7 +85,9 @@ class LogWindow:
         if self.detached or not fresh:
             return len(fresh)
         arrived = {message.id for message in fresh if message.own and message.id}
-        waiting = [item for item in self._take_pending() if item.style not in arrived]
+        taken = self._take_pending()
+        self.version += bool(taken)
+        waiting = [item for item in taken if item.style not in arrived]
         for message in fresh:
             self._push(self._entry(message))
         for item in waiting:
@@ -93,6 +97,7 @@ class LogWindow:
     def add_local(self, item: Item) -> None:
         """Add a local line, or a message being sent, at the end."""
         waiting = [] if item.kind is Kind.PENDING else self._take_pending()
+        self.version += bool(waiting)
         item.wrap(self.room)
         for entry in (item, *waiting):
             self._push(entry)
@@ -103,6 +108,7 @@ class LogWindow:
         if len(kept) == len(self.items):
             return False
         self.index.rebuild(kept)
+        self.version += 1
         return True
 
     def note_queued(self, message_id: str, queued: int) -> None:
@@ -113,6 +119,7 @@ class LogWindow:
 
     def rewrap(self, room: int) -> None:
         """Break all texts for another width."""
+        self.version += 1
         self.room = room
         for item in self.items:
             if item.kind not in (Kind.DAY, Kind.NEW):
@@ -185,6 +192,7 @@ class LogWindow:
 
     def _arrange(self, entries: Sequence[Item]) -> None:
         """Put entries in order, with days and the divider between them."""
+        self.version += 1
         pending = [item for item in entries if item.kind is Kind.PENDING]
         others = [item for item in entries if item.kind in (Kind.MESSAGE, Kind.LOCAL)]
         others.sort(key=lambda item: (item.seq, item.kind is Kind.LOCAL))

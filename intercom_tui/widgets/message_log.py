@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Offset, Region, Size
+from textual.geometry import Offset, Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -27,18 +27,21 @@ from intercom_tui.widgets.log_items import Item, message_text
 from intercom_tui.widgets.log_paint import Brush, Columns
 from intercom_tui.widgets.log_selection import plain_text, selected_text, word_at
 from intercom_tui.widgets.log_window import Loader, LogWindow
-from intercom_tui.widgets.painted import Painted
+from intercom_tui.widgets.painted import PaintedList
 
 if TYPE_CHECKING:
     from intercom_tui.app import IntercomApp
+    from intercom_tui.app_base import AppBase
 
 FIND_PAGES = 15
 """Older pages that one search reads."""
+STRIPS_KEPT = 1_000
+"""Painted rows kept."""
 NEAR_TOP = 20
 """Rows from the top at which the next older page is read."""
 
 
-class MessageLog(ScrollView, Painted, can_focus=True):
+class MessageLog(PaintedList, can_focus=True):
     """Messages of one channel."""
 
     HELP = (
@@ -96,6 +99,8 @@ class MessageLog(ScrollView, Painted, can_focus=True):
         self._below = 0
         self._following = True
         self._needle = ""
+        self._strips: dict[tuple[int, int], Strip] = {}
+        self._strips_version: object = None
         self.show_horizontal_scrollbar = False
 
     @property
@@ -166,6 +171,7 @@ class MessageLog(ScrollView, Painted, can_focus=True):
         """Draw everything again after names or colours changed."""
         self._measure()
         self.window.rewrap(self._columns.room)
+        self._strips.clear()
         self._grow()
 
     def _measure(self) -> bool:
@@ -185,19 +191,30 @@ class MessageLog(ScrollView, Painted, can_focus=True):
         width = self.size.width
         base = self.base_style
         place = self.window.index.at(y + self.scroll_offset.y)
-        if place is None:
-            strip = Strip.blank(width, base)
-        else:
-            index, row = place
-            item = self.items[index]
-            if item is self._cursor and self.has_focus:
-                base += self.host.inks.cursor
-            number = self.window.origin + index
-            selection = self.text_selection
-            span = selection.get_span(number) if selection else None
-            strip = self._brush().paint(item, row, base, span, number).adjust_cell_length(width, base)
+        strip = Strip.blank(width, base) if place is None else self._row_strip(*place, base, width)
         if y == self.size.height - 1 and not self._following and self._below:
             strip = self._with_pill(strip, width)
+        return strip
+
+    def _row_strip(self, index: int, row: int, base: Style, width: int) -> Strip:
+        """One row of an entry; plain ones are kept, so that a scrolled row is not painted again."""
+        item = self.items[index]
+        number = self.window.origin + index
+        selection = self.text_selection
+        cursor = item is self._cursor and self.has_focus
+        if cursor:
+            base += self.inks.cursor
+        if selection is not None or cursor:
+            span = selection.get_span(number) if selection else None
+            return self._brush().paint(item, row, base, span, number).adjust_cell_length(width, base)
+        version = (cast("AppBase", self.app).paint_version, self._columns, self._needle, self.window.version, width)
+        if version != self._strips_version or len(self._strips) > STRIPS_KEPT:
+            self._strips.clear()
+            self._strips_version = version
+        strip = self._strips.get((number, row))
+        if strip is None:
+            strip = self._brush().paint(item, row, base, None, number).adjust_cell_length(width, base)
+            self._strips[number, row] = strip
         return strip
 
     def _brush(self) -> Brush:
@@ -214,7 +231,7 @@ class MessageLog(ScrollView, Painted, can_focus=True):
 
     def _grow(self) -> None:
         """The height changed."""
-        self.virtual_size = Size(self.size.width, self.window.index.height)
+        self.set_height(self.window.index.height)
         if self._following:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
             self.report_seen()
@@ -244,7 +261,7 @@ class MessageLog(ScrollView, Painted, can_focus=True):
             return
         if self.window.detached:
             self._following = False
-        self.virtual_size = Size(self.size.width, self.window.index.height)
+        self.set_height(self.window.index.height)
         self.set_scroll(None, self.scroll_y + grown)
         self.refresh()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 if TYPE_CHECKING:
@@ -44,3 +46,22 @@ class Painted(Widget):
         """Forget the style: it changed."""
         self._base = None
         super().notify_style_update()
+
+
+class PaintedList(ScrollView, Painted):
+    """Rows that scroll up and down."""
+
+    def set_height(self, rows: int) -> None:
+        """Have that many rows.
+
+        A new virtual size makes Textual arrange and draw the whole screen again. Where the widget keeps its own size,
+        only its scrollbar has to know.
+        """
+        size = Size(self.size.width, rows)
+        if size == self.virtual_size:
+            return
+        if self.styles.auto_dimensions or not self.container_size:
+            self.virtual_size = size
+        else:
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)

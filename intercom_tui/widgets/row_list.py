@@ -13,13 +13,12 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from intercom_tui.widgets.line import Part, line
-from intercom_tui.widgets.painted import Painted
+from intercom_tui.widgets.painted import PaintedList
 
 MAX_ROWS = 5_000
 """Rows a list draws; more are cut off."""
@@ -38,7 +37,7 @@ class Row:
     extra: object = field(default=None, compare=False)
 
 
-class RowList(ScrollView, Painted, can_focus=True):
+class RowList(PaintedList, can_focus=True):
     """A list of :class:`Row`."""
 
     HELP = "Arrows or j and k move, Enter chooses, g and G jump to the ends."
@@ -99,7 +98,7 @@ class RowList(ScrollView, Painted, can_focus=True):
         self._cursor = self._find(wanted)
         if self._cursor is None:
             self._cursor = self._nearest(old or 0)
-        self.virtual_size = Size(self.scrollable_content_region.width or self.size.width, len(self._rows))
+        self.set_height(len(self._rows))
         if cursor is not None:
             self._show_cursor()
         self.refresh()
@@ -195,7 +194,7 @@ class RowList(ScrollView, Painted, can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the virtual width equal to the real one: lists never scroll sideways."""
-        self.virtual_size = Size(self.size.width, len(self._rows))
+        self.set_height(len(self._rows))
 
     def _move(self, index: int) -> None:
         changed = index != self._cursor

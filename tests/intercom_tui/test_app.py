@@ -23,8 +23,20 @@ from intercom_tui.screens.picker import Picker
 from intercom_tui.screens.too_small import TooSmallScreen
 from tests.harness.screens import demo_app, demo_engine, settle, text_grid, until
 
-LATE = ("websockets", "nacl", "mnemonic", "markdown_it", "tree_sitter", "pygments", "intercom_tui.handlers.channel",
-        "intercom_tui.screens.dialogs", "engine.engine", "engine.bridge.server", "tomli_w", "webbrowser")  # fmt: skip
+LATE = (
+    "websockets",
+    "nacl",
+    "mnemonic",
+    "markdown_it",
+    "tree_sitter",
+    "pygments",
+    "intercom_tui.handlers.channel",
+    "intercom_tui.screens.dialogs",
+    "engine.engine",
+    "engine.bridge.server",
+    "tomli_w",
+    "webbrowser",
+)
 
 
 def test_importing_the_app_imports_nothing_that_is_needed_later() -> None:
@@ -65,8 +77,9 @@ async def test_too_small_is_covered_and_recovers(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "sidebar", "details"), [(120, True, True), (112, True, True), (111, True, False), (76, True, False), (75, False, False)]
-)  # fmt: skip
+    ("width", "sidebar", "details"),
+    [(120, True, True), (112, True, True), (111, True, False), (76, True, False), (75, False, False)],
+)
 async def test_columns_follow_the_width(width: int, sidebar: bool, details: bool) -> None:
     app = demo_app()
     async with app.run_test(size=(width, 30)) as pilot:
@@ -244,7 +257,7 @@ async def test_no_color_draws_default_colours_only(monkeypatch: pytest.MonkeyPat
         await settle(pilot)
         assert app.no_color
         styles = [segment.style for strip in app.screen._compositor.render_strips() for segment in strip]
-        shown = [style for style in map(lambda style: style, styles) if style is not None]
+        shown = [style for style in styles if style is not None]
         filtered = [
             segment.style
             for strip in app.screen._compositor.render_strips()

@@ -7,9 +7,7 @@ from intercom_tui.drops import REASONS, counted, reason, top_problem
 
 
 def channel(drops: dict[str, int]) -> ChannelStatus:
-    return ChannelStatus(
-        "a", ChannelKind.PUBLIC, True, None, True, True, None, True, None, 1, 12, 3, 0, 0, 0, drops
-    )
+    return ChannelStatus("a", ChannelKind.PUBLIC, True, None, True, True, None, True, None, 1, 12, 3, 0, 0, 0, drops)
 
 
 def test_the_most_frequent_real_problem_is_explained() -> None:

@@ -17,7 +17,17 @@ from engine.logs import RingHandler
 from intercom_tui.app import IntercomApp
 from intercom_tui.demo import DemoEngine
 from tests.harness.hostile import screen_offences
-from tests.harness.screens import NOON_MS, SIZES, check_golden, demo_app, demo_engine, screenshot, settle, text_grid, until
+from tests.harness.screens import (
+    NOON_MS,
+    SIZES,
+    check_golden,
+    demo_app,
+    demo_engine,
+    screenshot,
+    settle,
+    text_grid,
+    until,
+)
 
 GOLDENS = Path(__file__).parent / "goldens"
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"

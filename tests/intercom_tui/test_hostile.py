@@ -60,9 +60,16 @@ async def test_every_message_is_drawn_without_a_control_byte() -> None:
         trust = (Trust.VERIFIED, Trust.UNSIGNED, Trust.OWN)[number % 3]
         value: Any = text if number % 5 else {"text": text, text[:50]: [text[:50]]}
         engine.sidechannel.deliver(
-            LOBBY, story.KESTREL if number % 2 else text[:200], value, trust=trust, relayed_by=text[:100] or None,
-            ttl=float(number % 7), label=text[:100] or None, publish=False, late=number % 11 == 0,
-        )  # fmt: skip
+            LOBBY,
+            story.KESTREL if number % 2 else text[:200],
+            value,
+            trust=trust,
+            relayed_by=text[:100] or None,
+            ttl=float(number % 7),
+            label=text[:100] or None,
+            publish=False,
+            late=number % 11 == 0,
+        )
     app = demo_app(engine, channel=LOBBY)
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
@@ -109,18 +116,29 @@ def poisoned_status(engine: DemoEngine, text: str) -> EngineStatus:
     kinds = list(ChannelKind)
     channels = tuple(
         replace(
-            channel, name=f"{text}{number}", kind=kinds[number % 4], owner=text, welcome_text=text, drops={text: 9, "duplicate": 1},
-            can_write=False, blocked_reason=text, welcomed=number % 2 == 0, welcome_required=True,
+            channel,
+            name=f"{text}{number}",
+            kind=kinds[number % 4],
+            owner=text,
+            welcome_text=text,
+            drops={text: 9, "duplicate": 1},
+            can_write=False,
+            blocked_reason=text,
+            welcomed=number % 2 == 0,
+            welcome_required=True,
         )
         for number in range(4)
-    )  # fmt: skip
+    )
     client = BridgeClient(text, now, True, (text,), (text,), text, 3)
     return replace(
         status,
         p2p=P2pOffline(text) if len(text) % 2 else P2pOnline(1, text, 1, True, text),
         bridge=BridgeListening(text, 1, (client,)) if len(text) % 3 else BridgeFailed(text, text),
         startup=(StartupStep(text, StepState.FAILED, 0.0, 2, text), StartupStep(text, StepState.RUNNING, 0.0)),
-        peers=(PeerStatus(text, text, True, 1.0, 1, 1, now, (text,), 1), PeerStatus(story.MIRA, text, False, None, 1, 1, now, ())),
+        peers=(
+            PeerStatus(text, text, True, 1.0, 1, 1, now, (text,), 1),
+            PeerStatus(story.MIRA, text, False, None, 1, 1, now, ()),
+        ),
         channels=(channel, *channels),
         open_requests=(OpenRequest(1, text, text, text, now),),
         drops={text: 4},
@@ -249,7 +267,9 @@ async def test_pasted_text_is_cleaned_wherever_it_goes() -> None:
         assert found == []
 
 
-async def test_a_broken_pane_does_not_end_the_app(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_broken_pane_does_not_end_the_app(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = demo_engine()
     app = demo_app(engine)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -262,5 +282,3 @@ async def test_a_broken_pane_does_not_end_the_app(monkeypatch: pytest.MonkeyPatc
         engine.touch()
         await until(pilot, lambda: "pane channels failed" in caplog.text)
         assert app.is_running
-
-

@@ -53,7 +53,10 @@ def test_only_the_newest_status_is_shown_and_not_too_often() -> None:
     assert len(target.messages) == 1
     now[0] = 0.3
     link.flush()
-    assert [message.status for message in target.messages if isinstance(message, StatusUpdated)] == [first, engine.status]
+    assert [message.status for message in target.messages if isinstance(message, StatusUpdated)] == [
+        first,
+        engine.status,
+    ]
     assert target.messages[1].can_replace(target.messages[0])
 
 

@@ -60,7 +60,9 @@ def test_markup_is_never_parsed_and_notices_have_one_door() -> None:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if called in FORBIDDEN_CALLS or (called == "notify" and where != "safe.py"):
             offences.append(f"{where}:{node.lineno} calls {called}")
-        if any(keyword.arg == "markup" and getattr(keyword.value, "value", None) is not False for keyword in node.keywords):
+        if any(
+            keyword.arg == "markup" and getattr(keyword.value, "value", None) is not False for keyword in node.keywords
+        ):
             offences.append(f"{where}:{node.lineno} switches markup on")
     assert offences == []
 

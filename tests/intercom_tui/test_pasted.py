@@ -27,7 +27,9 @@ def test_signed_objects_are_read_in_every_form(form: str) -> None:
     assert parse_signed(f"  {text}\n") == INVITE
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "b64:!!!", "hello world", packed([1, 2]), "[" * 50_000, "x" * (MAX_CHARS + 1)])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "b64:!!!", "hello world", packed([1, 2]), "[" * 50_000, "x" * (MAX_CHARS + 1)]
+)
 def test_other_text_is_no_signed_object(text: str) -> None:
     assert parse_signed(text) is None
 
@@ -49,7 +51,8 @@ def test_an_invite_or_welcome_names_its_channel() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "two\nlines", '/sc_join --channel "open', "/sc_join", json.dumps({"payload": {"channel": 5}, "x": "y" * 40})]
+    "text",
+    ["", "two\nlines", '/sc_join --channel "open', "/sc_join", json.dumps({"payload": {"channel": 5}, "x": "y" * 40})],
 )
 def test_what_names_no_channel_is_refused(text: str) -> None:
     assert parse_join(text) is None

@@ -20,14 +20,23 @@ def ring_with(*texts: tuple[int, str]) -> RingHandler:
 async def test_peers_bridge_and_log_are_shown() -> None:
     engine = demo_engine()
     await engine.bridge.start()
-    app = demo_app(engine, log_ring=ring_with((logging.INFO, "joined"), (logging.DEBUG, "detail"), (logging.ERROR, "bad")))
+    app = demo_app(
+        engine, log_ring=ring_with((logging.INFO, "joined"), (logging.DEBUG, "detail"), (logging.ERROR, "bad"))
+    )
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("alt+5")
         await until(pilot, lambda: app.main.active == "activity")
         await settle(pilot)
         grid = text_grid(app)
-        for words in ("7 peers, 212 DHT nodes", "behind a NAT", "1 strike", "listens on 127.0.0.1:49222", "3 waiting", "joined"):
+        for words in (
+            "7 peers, 212 DHT nodes",
+            "behind a NAT",
+            "1 strike",
+            "listens on 127.0.0.1:49222",
+            "3 waiting",
+            "joined",
+        ):
             assert words in grid
         assert "detail" not in grid
         await pilot.press("tab", "tab", "l")

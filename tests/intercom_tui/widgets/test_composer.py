@@ -96,9 +96,7 @@ async def test_tab_without_anything_to_complete_goes_on() -> None:
         assert app.focused is not composer_of(app)
 
 
-@pytest.mark.parametrize(
-    ("choice", "text"), [("one", "a\nb\nc\nd"), ("quote", "> a\n> b\n> c\n> d\n"), ("cancel", "")]
-)
+@pytest.mark.parametrize(("choice", "text"), [("one", "a\nb\nc\nd"), ("quote", "> a\n> b\n> c\n> d\n"), ("cancel", "")])
 async def test_a_long_paste_is_asked_about(choice: str, text: str) -> None:
     app = demo_app()
     async with app.run_test(size=(120, 36)) as pilot:

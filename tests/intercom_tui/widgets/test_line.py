@@ -13,7 +13,14 @@ PLAIN = Style.null()
 
 @pytest.mark.parametrize(
     ("text", "width", "shown"),
-    [("abc", 5, "abc"), ("abcdef", 4, "abc…"), ("abc", 0, ""), ("漢字漢字", 5, "漢字…"), ("漢字", 1, "…"), ("ab", 2, "ab")],
+    [
+        ("abc", 5, "abc"),
+        ("abcdef", 4, "abc…"),
+        ("abc", 0, ""),
+        ("漢字漢字", 5, "漢字…"),
+        ("漢字", 1, "…"),
+        ("ab", 2, "ab"),
+    ],
 )
 def test_cut_text_ends_in_an_ellipsis(text: str, width: int, shown: str) -> None:
     assert cut(text, width) == shown

@@ -23,12 +23,31 @@ from intercom_tui.widgets.log_items import (
 
 
 def message(
-    value: JsonValue, *, seq: int = 1, trust: Trust = Trust.VERIFIED, peers: int = 0, label: str | None = None,
+    value: JsonValue,
+    *,
+    seq: int = 1,
+    trust: Trust = Trust.VERIFIED,
+    peers: int = 0,
+    label: str | None = None,
     late: bool = False,
-) -> ChannelMessage:  # fmt: skip
+) -> ChannelMessage:
     return ChannelMessage(
-        seq, "a", "id", "ab" * 32, None, value, 1_762_949_220_000, 1_762_949_220_000, 3, None, "cd", trust, late, label, peers
-    )  # fmt: skip
+        seq,
+        "a",
+        "id",
+        "ab" * 32,
+        None,
+        value,
+        1_762_949_220_000,
+        1_762_949_220_000,
+        3,
+        None,
+        "cd",
+        trust,
+        late,
+        label,
+        peers,
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +97,9 @@ def test_a_message_at_the_limit_is_not_folded() -> None:
         (3, 0, "pricer", "via bridge: pricer, sent to 3", False),
     ],
 )
-def test_the_delivery_line_says_what_is_known(peers: int, queued: int, label: str | None, note: str, warn: bool) -> None:
+def test_the_delivery_line_says_what_is_known(
+    peers: int, queued: int, label: str | None, note: str, warn: bool
+) -> None:
     item = message_item(message("x", trust=Trust.OWN, peers=peers, label=label), (), queued)
     assert (item.note, item.warn) == (note, warn)
 

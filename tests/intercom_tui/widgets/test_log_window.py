@@ -12,7 +12,9 @@ DAY_MS = 86_400_000
 
 
 def message(seq: int, *, sender: str = "ab" * 32, ts_ms: int = 0, trust: Trust = Trust.VERIFIED) -> ChannelMessage:
-    return ChannelMessage(seq, "a", f"id{seq}", sender, None, f"m{seq}", ts_ms, ts_ms, 3, None, "cd", trust, False, None, 1)
+    return ChannelMessage(
+        seq, "a", f"id{seq}", sender, None, f"m{seq}", ts_ms, ts_ms, 3, None, "cd", trust, False, None, 1
+    )
 
 
 class Store:

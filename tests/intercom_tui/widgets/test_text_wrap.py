@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,6 @@ def test_rows_fit_and_lose_nothing_but_the_spaces_they_break_at(text: str, width
     rows = wrap_rows(text, width)
     assert all(cell_len(text[start:end]) <= width or end - start == 1 for start, end in rows)
     assert [row for row in rows if row != tuple(sorted(row))] == []
-    gaps = [text[end:start] for (_, end), (start, _) in zip(rows, rows[1:], strict=False)]
+    gaps = [text[end:start] for (_, end), (start, _) in pairwise(rows)]
     assert set(gaps) <= {"", " ", "\n"}
     assert (rows[0][0], rows[-1][1] >= len(text.rstrip(" ")) - 1) == (0, True)
