@@ -35,8 +35,6 @@ def load_config(
     path: Path | None,
     environ: Mapping[str, str],
     flags: Mapping[str, str],
-    *,
-    flag_names: Mapping[str, str] | None = None,
 ) -> LoadedConfig:
     """Merge all sources.
 
@@ -44,7 +42,6 @@ def load_config(
         path: TOML file, read when it exists.
         environ: environment variables.
         flags: option key to the text given on the command line; empty text counts as not given.
-        flag_names: option key to the spelling that was used, for error texts.
 
     Raises:
         ConfigError: the file is not TOML, a key is unknown, or a value is not allowed.
@@ -64,9 +61,8 @@ def load_config(
     for key, text in flags.items():
         if text:
             option = _BY_KEY[key]
-            name = (flag_names or {}).get(key, option.flags[0])
-            values[key] = parse_text(option, text, origin=name)
-            origins[key] = name
+            values[key] = parse_text(option, text, origin=" or ".join(option.flags))
+            origins[key] = option.flags[0]
     return LoadedConfig(with_values(Config(), values), origins)
 
 

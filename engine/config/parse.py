@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from engine.config.rules import RULES, VERBATIM
 from engine.config.schema import Option
 from engine.errors import InvalidValue
-from engine.wire.hexkeys import parse_key
+from engine.wire.jstext import js_trim
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -36,7 +37,7 @@ def parse_text(option: Option, text: str, *, origin: str = "") -> Any:
         case "list":
             value = parse_list(text)
         case "map":
-            value = parse_map(text)
+            value = _parse_map(option, text, origin)
         case _:
             value = text
     return check(option, value, origin=origin)
@@ -44,16 +45,21 @@ def parse_text(option: Option, text: str, *, origin: str = "") -> Any:
 
 def parse_list(text: str) -> tuple[str, ...]:
     """Items between commas, trimmed, empty ones dropped."""
-    return tuple(item for item in (part.strip() for part in text.split(",")) if item)
+    return tuple(item for item in map(js_trim, text.split(",")) if item)
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """``a:x,b=y``: each item is split at its first colon, or at its first ``=`` when it has no colon."""
+    """``a:x,b=y``: each item is split at its first colon, or at its first ``=`` when it has no colon.
+
+    Raises:
+        ValueError: an item has no name or no value.
+    """
     result: dict[str, str] = {}
     for item in parse_list(text):
-        name, separator, value = item.partition(":" if ":" in item else "=")
-        if separator and name.strip() and value.strip():
-            result[name.strip()] = value.strip()
+        name, _, value = item.partition(":" if ":" in item else "=")
+        if not js_trim(name) or not js_trim(value):
+            raise ValueError(f"{item!r} is not of the form name:value")
+        result[js_trim(name)] = js_trim(value)
     return result
 
 
@@ -83,22 +89,24 @@ def check(option: Option, value: Any, *, origin: str = "") -> Any:
             raise _invalid(option, value, "it must be a list of text", origin)
     if isinstance(value, dict) and not all(isinstance(item, str) for item in value.values()):
         raise _invalid(option, value, "it must be a table of text", origin)
-    if option.key == "sidechannel.owner":
-        value = {channel: _owner_key(option, channel, key, origin) for channel, key in value.items()}
-    if option.key == "subnet.bootstrap" and value and parse_key(value) is None:
-        raise InvalidValue("Invalid --subnet-bootstrap. Provide 32-byte hex (64 chars).")
-    return value
+    rule = RULES.get(option.key)
+    try:
+        return value if rule is None else rule(value)
+    except ValueError as error:
+        if option.key in VERBATIM:
+            raise InvalidValue(str(error), hint=option.help) from error
+        raise _invalid(option, value, str(error), origin) from error
+
+
+def _parse_map(option: Option, text: str, origin: str) -> dict[str, str]:
+    try:
+        return parse_map(text)
+    except ValueError as error:
+        raise _invalid(option, text, str(error), origin) from error
 
 
 def _in_range(option: Option, value: float) -> bool:
     return (option.ge is None or value >= option.ge) and (option.le is None or value <= option.le)
-
-
-def _owner_key(option: Option, channel: str, key: Any, origin: str) -> str:
-    parsed = parse_key(key) if isinstance(key, str) else None
-    if parsed is None:
-        raise _invalid(option, key, f"the owner of {channel} must be a public key of 64 hex digits", origin)
-    return parsed.hex()
 
 
 def _parse_bool(option: Option, text: str, origin: str) -> bool:
@@ -137,6 +145,6 @@ def _describe(option: Option) -> str:
 
 
 def _invalid(option: Option, value: Any, why: str, origin: str) -> InvalidValue:
-    shown = "***" if option.secret else repr(value)
+    shown = "***" if option.secret else repr(",".join(map(str, value)) if isinstance(value, tuple) else value)
     name = origin or (option.flags[0] if option.flags else option.key)
     return InvalidValue(f"{name} is {shown}, but {why}.", hint=option.help)

@@ -156,7 +156,7 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point of the commands ``intercom-tui`` and ``intercom``."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        cli.main(args=normalise(words), prog_name="intercom-tui", standalone_mode=False)
+        cli.main(args=normalise(words, cli.commands), prog_name="intercom-tui", standalone_mode=False)
     except click.NoSuchOption as error:
         _fail(explain_unknown_flag(error), "See: intercom-tui --help", EXIT_USAGE)
     except click.exceptions.Exit as done:

@@ -7,7 +7,7 @@ its name. Later ones win.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,8 +21,10 @@ from engine.paths import Paths, config_path, resolve_paths
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_BOOLEAN_WORDS = frozenset({"1", "0", "true", "false", "yes", "no", "on", "off"})
 _SWITCHES = {flag for option in OPTIONS if option.kind == "bool" for flag in option.flags}
+_VALUED = {flag for option in OPTIONS for flag in option.flags} - _SWITCHES
+_VALUED |= {"--home", "--output", "--invitee", "--host", "--port", "--nodes"}
+_SPELLINGS = [option.flags for option in OPTIONS if len(option.flags) > 1]
 _STORE_NAME = "identity.peer_store_name"
 
 
@@ -37,22 +39,45 @@ class Invocation:
     """Option key to the text given on the command line."""
 
 
-def normalise(argv: Sequence[str]) -> list[str]:
-    """Give every switch its value: ``--local run`` becomes ``--local=true run``, ``--pow 0`` becomes ``--pow=0``."""
+def normalise(argv: Sequence[str], commands: Collection[str] = ()) -> list[str]:
+    """Give every flag its value: ``--local run`` becomes ``--local=true run``, ``--theme x`` becomes ``--theme=x``.
+
+    A word that begins with ``--`` is never a value, and the first of several names of one setting wins over the others.
+
+    Args:
+        argv: words of the command line.
+        commands: names of commands, which are no values of switches.
+
+    Raises:
+        click.UsageError: a flag has no value.
+    """
     result: list[str] = []
-    words = iter(range(len(argv)))
-    for index in words:
-        word = argv[index]
+    words = list(argv)
+    commands = set(commands)
+    while words:
+        word = words.pop(0)
+        following = words[0] if words and not words[0].startswith("--") else None
         if word in _SWITCHES:
-            following = argv[index + 1].lower() if index + 1 < len(argv) else ""
-            if following in _BOOLEAN_WORDS:
-                result.append(f"{word}={following}")
-                next(words, None)
+            if following is None or following in commands:
+                word += "=true"
             else:
-                result.append(f"{word}=true")
-        else:
-            result.append(word)
-    return result
+                word += f"={words.pop(0)}"
+        elif word in _VALUED:
+            if following is None:
+                raise click.UsageError(f"{word} needs a value.")
+            word += f"={words.pop(0)}"
+        if word in commands:
+            commands.clear()
+        result.append(word)
+    return _preferred(result)
+
+
+def _preferred(words: list[str]) -> list[str]:
+    """Without the second spelling of a setting whose first one has a value."""
+    for preferred, *others in _SPELLINGS:
+        if any(word.startswith(f"{preferred}=") and word != f"{preferred}=" for word in words):
+            words = [word for word in words if not word.startswith(tuple(f"{other}=" for other in others))]
+    return words
 
 
 def settings_options(function: F) -> F:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine.commands.arguments import split_words
 from engine.config.parse import check
+from engine.config.rules import RULES
 from engine.config.schema import Option
 from engine.config.sections import OPTIONS
 from engine.config.write import render_config
@@ -317,9 +318,8 @@ def values_of(option: Option) -> st.SearchStrategy[Any]:
 
 def setting_values() -> st.SearchStrategy[dict[str, Any]]:
     """Some settings with allowed values."""
-    special = {"sidechannel.owner", "subnet.bootstrap"}
     strategies = {
-        option.key: values_of(option) for option in OPTIONS if not option.secret and option.key not in special
+        option.key: values_of(option) for option in OPTIONS if not option.secret and option.key not in RULES
     }
     return st.lists(st.sampled_from(sorted(strategies)), max_size=4, unique=True).flatmap(
         lambda keys: st.fixed_dictionaries({key: strategies[key] for key in keys})

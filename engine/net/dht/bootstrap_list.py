@@ -10,8 +10,9 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.errors import InvalidValue, LocalProtocolError
+from engine.errors import DecodeError, InvalidValue, LocalProtocolError
 from engine.wire.compact import Address, encode_address
+from engine.wire.hostport import parse_node
 
 RESOLVE_TIMEOUT_S = 5.0
 """Deadline for one name."""
@@ -56,12 +57,11 @@ class BootstrapList:
 
 def _parse(entry: Address | str) -> _Entry:
     text = entry if isinstance(entry, str) else f"{entry[0]}:{entry[1]}"
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise InvalidValue(f"{text!r} is not a bootstrap node", hint="Write host:port or ip@hostname:port.")
-    address, at, name = host.rpartition("@")
-    known = address if at else host
-    return _Entry(name if at else host, int(port), (known, int(port)) if _is_ipv4(known) else None)
+    try:
+        known, host, port = parse_node(text)
+    except DecodeError as error:
+        raise InvalidValue(str(error)) from error
+    return _Entry(host, port, (known, port) if _is_ipv4(known) else None)
 
 
 def _is_ipv4(host: str) -> bool:

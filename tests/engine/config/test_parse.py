@@ -6,7 +6,7 @@ import pytest
 
 from engine.config.parse import check, parse_list, parse_map, parse_text
 from engine.config.schema import Option
-from engine.config.sections import OPTIONS
+from engine.config.sections import MSB_BOOTSTRAP, OPTIONS
 from engine.errors import InvalidValue
 
 _BY_KEY = {option.key: option for option in OPTIONS}
@@ -37,6 +37,13 @@ def test_switches_are_off(word: str) -> None:
         ("sidechannel.max_bytes", "-1"),
         ("bridge.port", "65536"),
         ("sidechannel.owner", "room:nothex"),
+        ("sidechannel.owner", "room"),
+        ("sidechannel.inviter_keys", f"{_KEY},nothex"),
+        ("identity.peer_store_name", "../../x"),
+        ("identity.peer_store_name", ".."),
+        ("network.dht_bootstrap", "nonsense"),
+        ("network.dht_bootstrap", "127.0.0.1:1,127.0.0.1:99999"),
+        ("msb.dht_bootstrap", "127.0.0.1:0"),
         ("subnet.bootstrap", "12"),
         ("log.level", "loud"),
     ],
@@ -74,11 +81,29 @@ def test_lists_are_trimmed_and_lose_empty_items() -> None:
         ("a:x,b=y", {"a": "x", "b": "y"}),
         ("a:b64:eyJ9==", {"a": "b64:eyJ9=="}),
         ("a=1=2", {"a": "1=2"}),
-        ("a:,:b,c", {}),
     ],
 )
 def test_maps_split_at_the_first_colon_or_equals_sign(text: str, expected: dict[str, str]) -> None:
     assert parse_map(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a:", ":b", "c", "a:x,c"])
+def test_items_of_a_map_have_a_name_and_a_value(text: str) -> None:
+    with pytest.raises(ValueError, match="not of the form name:value"):
+        parse_map(text)
+
+
+def test_the_settlement_network_is_no_subnet() -> None:
+    with pytest.raises(InvalidValue, match=r"^Subnet bootstrap cannot equal MSB bootstrap\.$"):
+        parse_text(option("subnet.bootstrap"), MSB_BOOTSTRAP.upper())
+
+
+def test_names_are_trimmed_as_in_javascript() -> None:
+    assert parse_list("\ufeffa,\x85b") == ("a", "\x85b")
+
+
+def test_inviter_keys_become_lower_case() -> None:
+    assert parse_text(option("sidechannel.inviter_keys"), _KEY.upper()) == (_KEY,)
 
 
 def test_owner_keys_become_lower_case() -> None:

@@ -42,6 +42,24 @@ def test_a_wrong_value_is_a_config_error(tmp_path: Path) -> None:
     assert not (tmp_path / "stores").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--sidechannel-pow", "maybe"], cli_main.EXIT_CONFIG),
+        (["--dht-bootstrap", "nonsense"], cli_main.EXIT_CONFIG),
+        (["--peer-store-name", "../x"], cli_main.EXIT_CONFIG),
+        (["--theme", "--local"], cli_main.EXIT_USAGE),
+        (["one", "two"], cli_main.EXIT_USAGE),
+    ],
+)
+def test_nothing_is_made_when_the_command_line_is_wrong(tmp_path: Path, words: list[str], code: int) -> None:
+    result = run("run", *words, home=tmp_path / "home")
+    assert result.returncode == code
+    assert words[0] in result.stderr or code == cli_main.EXIT_USAGE
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_app_needs_a_terminal(tmp_path: Path) -> None:
     result = run(home=tmp_path)
     assert result.returncode == cli_main.EXIT_USAGE

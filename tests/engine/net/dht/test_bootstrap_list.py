@@ -20,9 +20,8 @@ def test_addresses_are_known_at_once() -> None:
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", "127.0.0.1:", ":5", "host:0", "host:65536", "host:x", "host:-1", ""])
 def test_other_forms_are_refused(entry: str) -> None:
-    with pytest.raises(InvalidValue, match="is not a bootstrap node") as caught:
+    with pytest.raises(InvalidValue, match="is not a DHT node: write host:port"):
         BootstrapList([entry])
-    assert "host:port" in caught.value.hint
 
 
 async def test_names_are_resolved_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
