@@ -26,11 +26,11 @@ from engine.config.sections import Config
 from engine.errors import IntercomError
 from engine.events import Event, Gap, OpenRequested, PlaneFailed
 from engine.messages import ChannelMessage
-from engine.status import BridgeListening, BridgeOff, EngineStatus
+from engine.status import EngineStatus
 from intercom_tui import clipboard
 from intercom_tui.actions import Action
 from intercom_tui.app_base import AppBase
-from intercom_tui.completion import engine_commands, find_action, is_engine_command, nearest_command
+from intercom_tui.completion import engine_commands
 from intercom_tui.inbox import COUNT_LIMIT, Inbox
 from intercom_tui.keymap import app_bindings, keymap_problems, usable
 from intercom_tui.link import EngineLink, EventsHappened, MessagesArrived, StatusUpdated
@@ -406,19 +406,7 @@ class IntercomApp(AppBase):
 
     def why_not(self, name: str) -> str:
         """Why an action cannot be done now, in one sentence; empty when it can."""
-        bridge = self.engine.status.bridge
-        open_channel = self.engine.status.channel(self.main.channels.channel)
-        match name:
-            case "bridge.start" if isinstance(bridge, BridgeListening):
-                return "The bridge is listening already."
-            case "bridge.stop" if isinstance(bridge, BridgeOff):
-                return "The bridge is off."
-            case "leave" if self.main.channels.channel == self.engine.sidechannel.entry_channel:
-                return "The lobby cannot be left: the network needs it."
-            case "leave" | "invite" | "welcome" | "join-command" | "mute" if open_channel is None:
-                return "No channel is open."
-            case _:
-                return "" if name in self.handlers.table else f"{name} is not in this version."
+        return self.handlers.why_not(name)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self.run_worker(work, name=name, group="actions", exit_on_error=False)
@@ -437,30 +425,7 @@ class IntercomApp(AppBase):
 
     def run_line(self, line: str) -> None:
         """Run a slash command: one of the app, or one of the engine."""
-        self._start(self._run_line(line), "command")
-
-    async def _run_line(self, line: str) -> None:
-        pane = self.main.channels
-        channel = pane.channel
-        word, _, argument = line.partition(" ")
-        if (action := find_action(word)) is not None:
-            await self.perform(action.id, argument.strip())
-            return
-        if not is_engine_command(line):
-            near = nearest_command(word)
-            hint = f"Did you mean {near}?" if near else "The palette lists all commands."
-            pane.say(channel, f"There is no command {safe_line(word, 40)}. {hint}", "error")
-            return
-        try:
-            result = await self.engine.execute(line)
-        except IntercomError as error:
-            pane.say(channel, f"{error} {error.hint}".strip(), "error")
-            return
-        pane.say(channel, f"{line}")
-        for output in result.output:
-            pane.say(channel, output)
-        if result.error:
-            pane.say(channel, result.error, "error")
+        self._start(self.handlers.run_line(line), "command")
 
     # -- copying, notices ------------------------------------------------------------------------------------------
 
