@@ -35,19 +35,33 @@ def decode_attachment(text: str) -> JsonValue:
         return None
 
 
-def parse_attachment(text: str) -> JsonValue:
+def load_attachment(text: str) -> JsonValue:
     """As :func:`decode_attachment`, and ``@path`` reads a file, and a ``b64:`` prefix is removed.
 
-    A file that cannot be read gives None.
+    Raises:
+        DecodeError: the file cannot be read, or it is neither JSON nor base64 of JSON; the text says which.
     """
     text = js_trim(text)
     if text.startswith("@"):
         try:
             with Path(text[1:]).expanduser().open("rb") as file:
                 text = js_trim(file.read(MAX_FILE_BYTES).decode("utf-8", "replace"))
-        except (OSError, ValueError):
-            return None
-    return decode_attachment(text.removeprefix("b64:"))
+        except OSError as error:
+            raise DecodeError(f"{text[1:]} cannot be read: {error.strerror}") from error
+        except (ValueError, RuntimeError) as error:
+            raise DecodeError(f"{text[1:]!r} is not a file: {error}") from error
+    value = decode_attachment(text.removeprefix("b64:"))
+    if value is None:
+        raise DecodeError("it is neither JSON, nor base64 of JSON, nor @file")
+    return value
+
+
+def parse_attachment(text: str) -> JsonValue:
+    """As :func:`load_attachment`, but None for what cannot be used."""
+    try:
+        return load_attachment(text)
+    except DecodeError:
+        return None
 
 
 def encode_attachment(value: JsonValue) -> str:

@@ -5,14 +5,14 @@ Protocol reference: 06-sidechannel sections 4, 6.4 and 10.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from engine.clock import Clock
 from engine.crypto.keys import KeyPair
-from engine.errors import InvalidInvite
+from engine.errors import DecodeError, InvalidInvite
 from engine.events import Event, InviteAccepted, WelcomeAccepted
 from engine.services.sidechannel.access import Access
-from engine.services.sidechannel.attachments import encode_attachment
+from engine.services.sidechannel.attachments import encode_attachment, load_attachment
 from engine.services.sidechannel.channel_links import ChannelLinks
 from engine.services.sidechannel.invites import InviteCheck, create_invite, embedded_welcome
 from engine.services.sidechannel.names import required_name
@@ -115,6 +115,35 @@ class Credentials:
             if candidate is not None:
                 self.accept_welcome(name, candidate)
         return check
+
+    def take_configured(self, welcomes: Mapping[str, str], invites: Mapping[str, str]) -> list[str]:
+        """Accept welcomes and invites of the settings (channel to text); what could not be used, in sentences."""
+        problems = []
+        for channel, text in welcomes.items():
+            if problem := self._welcome_problem(channel, text):
+                problems.append(f"The configured welcome of {channel!r} is not used: {problem}.")
+        for channel, text in invites.items():
+            if problem := self._invite_problem(channel, text):
+                problems.append(f"The configured invite for {channel!r} is not used: {problem}.")
+        return problems
+
+    def _welcome_problem(self, channel: str, text: str) -> str:
+        try:
+            welcome = load_attachment(text)
+        except DecodeError as error:
+            return str(error)
+        if self._access.accept_welcome(channel, welcome) is not None:
+            return ""
+        if self._access.rules.owner(channel) is None:
+            return "the channel has no owner; name it with --sidechannel-owner"
+        return "the owner's signature for this channel does not verify"
+
+    def _invite_problem(self, channel: str, text: str) -> str:
+        try:
+            check = self.take(channel, load_attachment(text), None)
+        except DecodeError as error:
+            return str(error)
+        return f"it {check.problem.value}" if check is not None and check.problem is not None else ""
 
     def accept_welcome(self, name: str, welcome: JsonValue) -> bool:
         """Verify and remember the owner's welcome; False when it does not verify."""

@@ -41,7 +41,6 @@ from engine.net.connection import PeerConnection
 from engine.net.swarm import Hyperswarm
 from engine.net.tasks import TaskScope
 from engine.services.sidechannel.access import Access
-from engine.services.sidechannel.attachments import parse_attachment
 from engine.services.sidechannel.book import ChannelBook, ChannelEntry
 from engine.services.sidechannel.channel_links import ChannelLinks
 from engine.services.sidechannel.credentials import Credentials
@@ -400,13 +399,8 @@ class SidechannelService:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _enter_configured(self) -> None:
-        for channel, text in self._config.welcome.items():
-            if self._access.accept_welcome(channel, parse_attachment(text)) is None:
-                _logger.warning("[sidechannel] the configured welcome of %r does not verify", channel)
-        for channel, text in self._config.invites.items():
-            check = self._credentials.take(channel, parse_attachment(text), None)
-            if check is None or not check.valid:
-                _logger.warning("[sidechannel] the configured invite for %r does not verify", channel)
+        for problem in self._credentials.take_configured(self._config.welcome, self._config.invites):
+            _logger.warning("[sidechannel] %s", problem)
         for channel in (ENTRY_CHANNEL, *self._config.channels):
             try:
                 self._enter(required_name(channel), None).joined = True

@@ -319,6 +319,28 @@ async def test_welcomes_of_the_configuration(peer: Any, tmp_path: Path, caplog: 
     assert one.service.stored_welcome(ROOM) == welcome
 
 
+async def test_credentials_of_the_configuration_that_cannot_be_used_are_explained(
+    peer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = encode_attachment(create_welcome(KEYS[3], "c", "Hello.", 1000))  # type: ignore[arg-type]
+    peer(
+        2,
+        owner={"c": HEX[1]},
+        welcome={"a": f"@{tmp_path / 'missing'}", "b": foreign, "c": foreign, "d": "no base64!"},
+        invites={"e": foreign},
+    )
+    assert [record.getMessage() for record in caplog.records] == [
+        f"[sidechannel] The configured welcome of 'a' is not used: {tmp_path / 'missing'} cannot be read: "
+        "No such file or directory.",
+        "[sidechannel] The configured welcome of 'b' is not used: the channel has no owner; name it with "
+        "--sidechannel-owner.",
+        "[sidechannel] The configured welcome of 'c' is not used: the owner's signature for this channel does not "
+        "verify.",
+        "[sidechannel] The configured welcome of 'd' is not used: it is neither JSON, nor base64 of JSON, nor @file.",
+        "[sidechannel] The configured invite for 'e' is not used: it is not an invite.",
+    ]
+
+
 async def test_a_protected_channel_of_the_configuration_is_skipped(peer: Any, caplog: pytest.LogCaptureFixture) -> None:
     one = peer(1, channels=(ROOM,), invite_required=True, inviter_keys=(HEX[2],))
     assert [status.name for status in one.service.channel_statuses()] == [ENTRY_CHANNEL]
