@@ -6,6 +6,7 @@ A test adds to them through its report's properties, so this also works when tes
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def record_reliability(request: pytest.FixtureRequest, row: str, text: str) -> N
         text: how much of it, and what came out.
     """
     request.node.user_properties.append(("reliability", [row, text]))
+
+
+def _by_number(row: str) -> tuple[int, str]:
+    """Order of the rows: by the number they begin with."""
+    digits = "".join(takewhile(str.isdigit, row))
+    return (int(digits) if digits else 0), row
 
 
 class PublishedDocuments:
@@ -85,5 +92,5 @@ class PublishedDocuments:
             "| what | tried in this run |",
             "|---|---|",
         ]
-        lines += [f"| {row} | {self.reliability[row]} |" for row in sorted(self.reliability)]
+        lines += [f"| {row} | {self.reliability[row]} |" for row in sorted(self.reliability, key=_by_number)]
         return "\n".join(lines) + "\n"

@@ -163,7 +163,7 @@ def test_conversations_cut_at_every_byte_and_damaged_at_every_byte(request: pyte
     record_reliability(
         request,
         "4. cut and damaged conversations",
-        f"{TRANSCRIPTS} conversations, each of {places:,} bytes; nothing but the genuine beginning is delivered",
+        f"{TRANSCRIPTS} conversations at each of their {places:,} bytes; only the genuine beginning is delivered",
     )
 
 
