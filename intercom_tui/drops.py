@@ -79,48 +79,56 @@ REASONS: Mapping[str, Reason] = {
         "Set require_signed to false in the settings to see them, marked as unsigned.",
         "settings",
     ),
+    "invalid signature": Reason(
+        "bad signature",
+        "The signature does not belong to the sender: somebody changed the message or lied about who wrote it.",
+        harmless=True,
+    ),
+    "channel mismatch": Reason(
+        "from another channel", "A message made for another channel was sent into this one.", harmless=True
+    ),
+    "invalid payload": Reason("not a message", "Something arrived that is no sidechannel message.", harmless=True),
+    "id too long": Reason("id too long", "A message had an identifier of absurd length.", harmless=True),
+    "open denied (welcome)": Reason(
+        "open: bad welcome", "Somebody asked to open a channel with a welcome that does not verify.", harmless=True
+    ),
+    "open denied (missing welcome)": Reason(
+        "open: no welcome",
+        "Somebody asked to open a channel that needs a welcome, and sent none.",
+        harmless=True,
+    ),
+    "open denied (invite)": Reason(
+        "open: bad invite", "Somebody asked to open a protected channel without a valid invite.", harmless=True
+    ),
     "too large": Reason("too large", "A message was larger than this peer accepts.", harmless=True),
 }
 """Known reasons. The engine may count others; those are shown by their name."""
 
-_OTHER_NAMES = {
-    "pow": "invalid pow",
-    "invalid_pow": "invalid pow",
-    "rate": "rate limit",
-    "rate_limit": "rate limit",
-    "rate_limited": "rate limit",
-    "rate limited": "rate limit",
-    "awaiting_welcome": "awaiting welcome",
-    "invalid_welcome": "invalid welcome",
-    "missing_welcome": "missing welcome",
-    "owner_only": "owner-only",
-    "owner only": "owner-only",
-    "too_large": "too large",
-    "oversize": "too large",
-    "bad_signature": "unsigned",
-    "bad signature": "unsigned",
-    "invite_required": "invite",
-}
+NO_OWNER = Reason(
+    "awaiting welcome",
+    "No owner is set for this channel, so no welcome can ever verify.",
+    "Set its owner, or do not ask for welcomes, in the settings.",
+    "settings",
+)
+"""Stands for ``awaiting welcome`` where no welcome can come."""
 
 
 def reason(code: str) -> Reason:
     """What a reason means; an unknown one keeps its name."""
-    known = REASONS.get(_OTHER_NAMES.get(code, code))
-    return known or Reason(safe_line(code, 30), "This peer refused these messages.")
+    return REASONS.get(code) or Reason(safe_line(code, 30), "This peer refused these messages.")
 
 
 def counted(drops: Mapping[str, int]) -> list[tuple[Reason, int]]:
-    """Reasons with their counts, the most frequent first; spellings of one reason are added up."""
-    totals: dict[str, tuple[Reason, int]] = {}
-    for code, count in drops.items():
-        found = reason(code)
-        totals[found.label] = (found, totals.get(found.label, (found, 0))[1] + count)
-    return sorted((entry for entry in totals.values() if entry[1]), key=lambda entry: -entry[1])
+    """Reasons with their counts, the most frequent first."""
+    found = [(reason(code), count) for code, count in drops.items() if count]
+    return sorted(found, key=lambda entry: -entry[1])
 
 
 def top_problem(channel: ChannelStatus) -> tuple[Reason, int] | None:
     """The most frequent reason that is worth a thought; None when all is well."""
     for found, count in counted(channel.drops):
+        if found is REASONS["awaiting welcome"] and channel.owner is None:
+            return NO_OWNER, count
         if not found.harmless:
             return found, count
     return None

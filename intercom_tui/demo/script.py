@@ -102,7 +102,7 @@ ROOMS = (
         peers=1,
         drops={"owner-only": 1},
     ),
-    Room("dev-python", welcomed=False, peers=2, drops={"awaiting welcome": 17}),
+    Room("dev-python", owner=MIRA, welcomed=False, peers=2, drops={"awaiting welcome": 17}),
 )
 
 

@@ -16,6 +16,7 @@ from engine.events import ChannelJoined, ChannelLeft, Event, Gap, InviteAccepted
 from engine.messages import ChannelMessage
 from engine.status import ChannelKind, ChannelStatus, EngineStatus, P2pOffline, P2pOnline
 from intercom_tui.completion import complete
+from intercom_tui.drops import NO_OWNER, REASONS
 from intercom_tui.inbox import COUNT_LIMIT
 from intercom_tui.panes.base import CHANNELS, Pane
 from intercom_tui.panes.outbox import Outbox
@@ -209,7 +210,8 @@ class ChannelsPane(Pane):
             case P2pOnline() if (
                 self.log_view.display and channel is not None and channel.welcome_required and not channel.welcomed
             ):
-                self.banner.say("Messages are held back until the owner's welcome verifies.")
+                awaited = REASONS["awaiting welcome"] if channel.owner else NO_OWNER
+                self.banner.say(awaited.why)
             case _:
                 self.banner.say("")
 
@@ -233,7 +235,7 @@ class ChannelsPane(Pane):
     def _fix(self, channel: ChannelStatus | None) -> tuple[str, str] | None:
         if channel is None:
             return ("join", "Join")
-        if channel.welcome_required and not channel.welcomed:
+        if channel.welcome_required and not channel.welcomed and channel.owner:
             return ("paste-welcome", "Paste welcome")
         if channel.kind is ChannelKind.INVITE:
             return ("paste-invite", "Paste invite")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from engine.status import ChannelKind, ChannelStatus, EngineStatus, P2pOnline, StepState
+from intercom_tui.drops import NO_OWNER
 from intercom_tui.safe import safe_line, safe_text
 from intercom_tui.status_text import plural, step_text
 from intercom_tui.widgets.row_list import Row, RowList
@@ -32,6 +33,10 @@ def empty_text(channel: ChannelStatus | None, status: EngineStatus) -> EmptyText
             "No channel is open",
             ("Join one by name, or paste an invite or a join command.",),
             (("join", "Join a channel"),),
+        )
+    if channel.welcome_required and not channel.welcomed and channel.owner is None:
+        return EmptyText(
+            "No welcome can come", (NO_OWNER.why, NO_OWNER.fix), (("settings", "Open settings"), ("leave", "Leave"))
         )
     if channel.welcome_required and not channel.welcomed:
         return EmptyText(
