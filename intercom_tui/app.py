@@ -199,7 +199,9 @@ class IntercomApp(AppBase):
         self.on_status_updated(StatusUpdated(self.engine.status))
         self.call_later(lambda: self.handlers)
         self.call_later(engine_commands)
-        self.call_later(gc.freeze)  # what exists now stays; pauses of the collector grow with what it has to visit
+        if not self.is_headless:
+            # What exists now lives as long as the app; pauses of the collector grow with what it has to visit.
+            self.call_later(gc.freeze)
         for problem in (*self._problems, self.theme_problem, self.state_file.problem):
             if problem:
                 self.toast(problem, "warning")
