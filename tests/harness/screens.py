@@ -88,7 +88,8 @@ def compact_svg(svg: str) -> str:
     svg = re.sub(r' clip-path="url\(#[^"]*-line-\d+\)"', "", svg)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-\d+-", "t-", svg)
-    svg = svg.replace(' shape-rendering="crispEdges"', "").replace("<style>", "<style>rect { shape-rendering: crispEdges }", 1)
+    svg = svg.replace(' shape-rendering="crispEdges"', "")
+    svg = svg.replace("<style>", "<style>rect { shape-rendering: crispEdges }", 1)
     return re.sub(r"\n\s+", "\n", svg).rstrip() + "\n"
 
 

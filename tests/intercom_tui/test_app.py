@@ -233,6 +233,18 @@ async def test_overlays_open_and_close(keys: str, screen: type) -> None:
         await until(pilot, lambda: app.screen is app.main)
 
 
+async def test_short_keys_work_outside_text_and_are_text_inside() -> None:
+    app = demo_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "?")
+        assert app.main.channels.composer.text == "5?"
+        await pilot.press("escape", "5")
+        await until(pilot, lambda: app.main.active == "activity")
+        await pilot.press("1", "escape", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+
+
 async def test_a_wrong_keymap_is_reported_and_the_rest_works() -> None:
     config = replace(Config(), ui=UiConfig(keymap={"join": "ctrl+p", "nothing": "x", "help": "f2"}))
     app = demo_app(config=config)
