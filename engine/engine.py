@@ -34,6 +34,7 @@ from engine.net.swarm import Hyperswarm
 from engine.net.tasks import TaskScope
 from engine.net.udp import OsNetwork, UdpNetwork
 from engine.paths import Paths
+from engine.phase_log import PhaseLog
 from engine.services.sidechannel.service import SidechannelService
 from engine.sidechannel_gate import SidechannelGate
 from engine.snapshot import layered_drops, p2p_status, peer_status
@@ -227,7 +228,7 @@ class Engine:
             any_port=not settings.bind_port,
         )
         dht = HyperDht(self._udp, config, self._scope)
-        dht.node.on_state.append(lambda _state: self.touch())
+        dht.node.on_state += [lambda _state: self.touch(), PhaseLog(bootstrap)]
         await dht.start()
         self._dht = dht
         return dht

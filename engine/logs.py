@@ -17,11 +17,20 @@ _MAX_FILE_BYTES = 4 * 1024 * 1024
 
 
 class KeyValueFormatter(logging.Formatter):
-    """``time level logger message`` on one line; line ends inside a record are made visible."""
+    """``time level logger message`` on one line; line ends inside a record are made visible.
+
+    Args:
+        traces: also the traceback of an exception; a terminal gets only what happened.
+    """
+
+    def __init__(self, *, traces: bool = True) -> None:
+        super().__init__()
+        self._traces = traces
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of text."""
-        text = super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        text = super().format(record) if self._traces else record.getMessage()
+        text = _SECRETS.hide(text).replace("\r", "\\r").replace("\n", "\\n")
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
         return f"{stamp} {record.levelname.lower()} {record.name} {text}"
 
@@ -36,7 +45,7 @@ class JsonFormatter(logging.Formatter):
                 "ts": round(record.created, 3),
                 "level": record.levelname.lower(),
                 "logger": record.name,
-                "message": super().format(record),
+                "message": _SECRETS.hide(super().format(record)),
             }
         )
 
@@ -69,24 +78,36 @@ class RingHandler(logging.Handler):
 class SecretFilter(logging.Filter):
     """Replaces known secrets in every record, whatever wrote them."""
 
-    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._secrets = [secret for secret in secrets if len(secret) >= 4]
+        self._secrets: tuple[str, ...] = ()
 
     def add(self, secret: str) -> None:
         """Hide one more text from now on."""
-        if len(secret) >= 4:
-            self._secrets.append(secret)
+        if len(secret) >= 4 and secret not in self._secrets:
+            self._secrets += (secret,)
+
+    def hide(self, text: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Hide secrets; every record passes."""
         text = record.getMessage()
-        hidden = text
-        for secret in self._secrets:
-            hidden = hidden.replace(secret, "***")
+        hidden = self.hide(text)
         if hidden != text:
             record.msg, record.args = hidden, ()
         return True
+
+
+_SECRETS = SecretFilter()
+
+
+def hide_secret(secret: str) -> None:
+    """Never let this text into a log of this process."""
+    _SECRETS.add(secret)
 
 
 def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool) -> tuple[RingHandler, SecretFilter]:
@@ -96,12 +117,12 @@ def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool)
         path: log file, rotated at 4 MiB; None = no file.
         level: least serious record kept.
         as_json: JSON lines in the file.
-        stderr: also to standard error (headless only; the screen belongs to the app).
+        stderr: also to standard error, without tracebacks (headless only; the screen belongs to the app).
 
     Raises:
         StoreUnwritable: the file cannot be opened.
     """
-    ring, secrets = RingHandler(), SecretFilter()
+    ring = RingHandler()
     handlers: list[logging.Handler] = [ring]
     if path is not None:
         try:
@@ -110,17 +131,20 @@ def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool)
             path.chmod(0o600)
         except OSError as error:
             raise StoreUnwritable(f"The log file {path} cannot be written: {error.strerror}.") from error
-    if stderr:
-        handlers.append(logging.StreamHandler())
     formatter: logging.Formatter = JsonFormatter() if as_json else KeyValueFormatter()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    if stderr:
+        terminal = logging.StreamHandler()
+        terminal.setFormatter(formatter if as_json else KeyValueFormatter(traces=False))
+        handlers.append(terminal)
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level.upper())
     for handler in handlers:
-        handler.addFilter(secrets)
-        handler.setFormatter(formatter)
+        handler.addFilter(_SECRETS)
         root.addHandler(handler)
     logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
-    return ring, secrets
+    return ring, _SECRETS

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from engine.clock import Clock
 from engine.errors import IntercomError, TimedOut
 from engine.status import StartupStep, StepState
+
+_logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -76,5 +79,6 @@ class StartupBoard:
                 on_failure(failure)
             if attempt > len(retry_s):
                 raise failure
+            _logger.warning("start-up step %s failed, again in %g s: %s", name, retry_s[attempt - 1], failure)
             await asyncio.sleep(retry_s[attempt - 1])
         raise AssertionError("unreachable")

@@ -23,6 +23,7 @@ from typing import Final
 
 from engine.bridge.scopes import Scope, expand
 from engine.errors import BridgeMisconfigured, DecodeError, StoreError
+from engine.logs import hide_secret
 from engine.store.atomic import open_to_others, read_limited, write_atomic
 from engine.wire.jsjson import JsonValue, parse, stringify
 
@@ -94,6 +95,8 @@ def load_tokens(flag: str, path: Path, random_bytes: Callable[[int], bytes]) -> 
         tokens += read_token_file(path)
     elif not flag:
         tokens += create_token_file(path, random_bytes)
+    for token in tokens:
+        hide_secret(token.secret)
     return TokenSet(tokens)
 
 

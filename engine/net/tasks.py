@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from engine.errors import IntercomError
+
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -76,6 +78,7 @@ class TaskScope:
         error = task.exception()
         if error is None:
             return
-        _logger.error("task %s failed: %s", task.get_name(), error, exc_info=error)
+        trace = None if isinstance(error, IntercomError) else error  # those say themselves what happened
+        _logger.error("task %s failed: %s", task.get_name(), error, exc_info=trace)
         if self._on_error is not None:
             self._on_error(task.get_name(), error)

@@ -16,6 +16,7 @@ from typing import Final
 
 from engine.crypto.wallet import Wallet
 from engine.errors import StoreError, WalletCorrupt, WalletError
+from engine.logs import hide_secret
 from engine.store.atomic import make_private_directory, open_to_others, read_limited, write_atomic
 
 _logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def load_or_create(path: Path, password: bytes = b"", random_bytes: Callable[[in
     wallet = load(path, password)
     if wallet is None:
         wallet = Wallet.generate(random_bytes)
+        _hide_secrets(wallet)
         save(path, wallet, password, random_bytes)
         _logger.info("A new identity was made: %s", path)
     return wallet
@@ -56,9 +58,11 @@ def load(path: Path, password: bytes = b"") -> Wallet | None:
     for warning in loose_modes(path):
         _logger.warning("%s", warning)
     try:
-        return Wallet.from_keyfile(data, password)
+        wallet = Wallet.from_keyfile(data, password)
     except WalletError as error:
         raise type(error)(f"{path}: {error}", hint=error.hint) from None
+    _hide_secrets(wallet)
+    return wallet
 
 
 def save(
@@ -92,3 +96,10 @@ def loose_modes(path: Path) -> list[str]:
     if open_to_others(path.parent):
         warnings.append(f"{path.parent} is open to other users: run chmod 700 on it.")
     return warnings
+
+
+def _hide_secrets(wallet: Wallet) -> None:
+    hide_secret(wallet.key_pair.secret_key.hex())
+    hide_secret(wallet.key_pair.secret_key[:32].hex())
+    if wallet.mnemonic:
+        hide_secret(wallet.mnemonic)

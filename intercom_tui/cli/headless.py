@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +13,26 @@ import click
 
 from engine.api import EngineAPI
 from engine.crypto.wallet import Wallet
-from engine.events import ChannelJoined, Event, Gap, InviteAccepted, MessageReceived, OpenRequested, PlaneFailed
+from engine.events import (
+    ChannelJoined,
+    Event,
+    Gap,
+    InviteAccepted,
+    MessageReceived,
+    OpenRequested,
+    PlaneFailed,
+    StatusChanged,
+)
 from engine.logs import setup_logging
 from engine.net.tasks import TaskScope
 from engine.wire.jsjson import stringify
+from intercom_tui.cli.announce import Announcer
 from intercom_tui.cli.identity import begin_loading, read_password
 from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation
 from intercom_tui.safe import safe_line
+
+_logger = logging.getLogger(__name__)
 
 
 def run_headless(call: Invocation) -> None:
@@ -46,47 +59,42 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
     async with engine:
         scope = TaskScope("headless")
         try:
-            scope.spawn("print", _print_events(engine))
+            scope.spawn("print", _print_events(engine, Announcer(call.loaded.config, call.paths)))
             stop = scope.spawn("stop", engine.stop_requested.wait())
             ready = scope.spawn("ready", engine.ready())
             await asyncio.wait({stop, ready}, return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
                 ready.result()
-                _announce(engine)
             await stop
         finally:
             await scope.close()
 
 
-def _announce(engine: EngineAPI) -> None:
-    identity = engine.status.identity
-    assert identity is not None, "a peer that is ready has an identity"
-    click.echo(f"Peer pubkey (hex): {identity.public_key}")
-    click.echo(f"Peer trac address (bech32m): {identity.address}")
-    click.echo("Sidechannel: ready")
-
-
-async def _print_events(engine: EngineAPI) -> None:
+async def _print_events(engine: EngineAPI, announcer: Announcer) -> None:
     quiet = engine.config.sidechannel.quiet or engine.config.bridge.enabled
-    events = engine.events(MessageReceived, ChannelJoined, InviteAccepted, OpenRequested, PlaneFailed, Gap)
+    kinds = (StatusChanged, MessageReceived, ChannelJoined, InviteAccepted, OpenRequested, PlaneFailed, Gap)
+    events = engine.events(*kinds)
     try:
         async for event in events:
-            if line := _line(event, quiet=quiet):
+            for line in announcer.lines(event.status) if isinstance(event, StatusChanged) else _lines(event, quiet):
                 click.echo(safe_line(line))
+    except OSError as error:
+        _logger.warning("standard output is gone (%s); the peer goes on without it", error.strerror)
     finally:
         events.close()
 
 
-def _line(event: Event, *, quiet: bool) -> str:
+def _lines(event: Event, quiet: bool) -> list[str]:
     match event:
         case MessageReceived(message) if not quiet:
             text = message.message if isinstance(message.message, str) else stringify(message.message)
-            return f"[sidechannel:{message.channel}] {message.sender or 'unknown'}: {text}"
+            return [f"[sidechannel:{message.channel}] {message.sender or 'unknown'}: {text}"]
         case OpenRequested(channel=channel, requester=requester, via=via):
-            return f"[sidechannel:{via}] {requester} asks to open {channel} (--sidechannel-auto-join 1 joins by itself)"
+            hint = "--sidechannel-auto-join 1 joins by itself"
+            return [f"[sidechannel:{via}] {requester} asks to open {channel} ({hint})"]
         case PlaneFailed(error=error, hint=hint):
-            return f"{error} {hint}"
+            return [f"{error} {hint}".rstrip()]
         case Gap(count=count):
-            return f"({count} events not shown)"
+            return [f"({count} events not shown)"]
         case _:
-            return ""
+            return []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -13,6 +15,9 @@ from engine.version import VERSION
 from intercom_tui.cli.options import explain_unknown_flag, invocation, normalise, settings_options
 
 EXIT_ERROR, EXIT_USAGE, EXIT_CONFIG, EXIT_LOCKED, EXIT_TIMEOUT, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
+
+_REPORT = "This is a defect of the program; the log file has the details. Please report it."
+_logger = logging.getLogger(__name__)
 
 _EXIT_CODES: tuple[tuple[type[IntercomError], int], ...] = (
     (ConfigError, EXIT_CONFIG),
@@ -168,9 +173,22 @@ def main(argv: list[str] | None = None) -> None:
     except IntercomError as error:
         code = next((number for kind, number in _EXIT_CODES if isinstance(error, kind)), EXIT_ERROR)
         _fail(str(error), error.hint, code)
+    except BrokenPipeError:
+        _leave_pipe()
+    except OSError as error:
+        _fail(f"{error.filename or 'The output'}: {error.strerror or error}.", "", EXIT_ERROR)
+    except Exception as error:
+        _logger.exception("unexpected failure")
+        _fail(f"Something went wrong inside: {type(error).__name__}: {error}", _REPORT, EXIT_ERROR)
 
 
-def _fail(text: str, hint: str, code: int) -> None:
+def _leave_pipe() -> NoReturn:
+    """Nobody reads the output any more: end without a word, also while Python flushes what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(EXIT_ERROR)
+
+
+def _fail(text: str, hint: str, code: int) -> NoReturn:
     click.echo(f"intercom-tui: {text}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)

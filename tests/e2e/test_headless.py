@@ -91,9 +91,7 @@ async def test_a_quiet_relay_prints_no_message(tmp_path: Path) -> None:
             *("--local-bootstrap-port", str(port), "--sidechannel-quiet", "1"),
         ) as relay,
     ):
-        assert relay.stdout is not None
-        lines = [await asyncio.wait_for(relay.stdout.readline(), 30) for _ in range(3)]
-        assert lines[2] == b"Sidechannel: ready\n"
+        await PeerProcess(relay, 0).line("Sidechannel: ready")
         await talker.line("Sidechannel: ready")
         client = await agent(talker)
         await connected(client)
@@ -102,6 +100,7 @@ async def test_a_quiet_relay_prints_no_message(tmp_path: Path) -> None:
         await client.socket.close()
         relay.terminate()
         assert await asyncio.wait_for(relay.wait(), 10) == 0
+        assert relay.stdout is not None
         assert await relay.stdout.read() == b""
 
 
@@ -114,9 +113,7 @@ async def test_a_bootstrap_network_of_its_own_serves_peers(tmp_path: Path) -> No
         async with running_command(
             *("run", "--home", str(tmp_path), "--dht-bootstrap", f"127.0.0.1:{port}", "--bind-host", "127.0.0.1"),
         ) as peer:
-            assert peer.stdout is not None
-            lines = [await asyncio.wait_for(peer.stdout.readline(), 30) for _ in range(3)]
-            assert lines[2] == b"Sidechannel: ready\n"
+            await PeerProcess(peer, 0).line("Sidechannel: ready")
             peer.terminate()
             assert await asyncio.wait_for(peer.wait(), 10) == 0
         network.terminate()
@@ -133,9 +130,10 @@ async def test_a_taken_bridge_port_leaves_the_peer_running(tmp_path: Path) -> No
             *("--sc-bridge", "1", "--sc-bridge-port", bridge),
         ) as peer:
             assert peer.stdout is not None
-            lines = [(await asyncio.wait_for(peer.stdout.readline(), 30)).decode() for _ in range(4)]
+            lines: list[str] = []
+            while not (lines and lines[-1] == "Sidechannel: ready\n"):
+                lines.append((await asyncio.wait_for(peer.stdout.readline(), 30)).decode())
             assert any("SC-Bridge failed to start" in line and bridge in line for line in lines)
-            assert "Sidechannel: ready\n" in lines
 
 
 async def test_the_doctor_names_a_missing_bootstrap_and_a_locked_store(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreUnwritable
-from engine.logs import setup_logging
+from engine.logs import hide_secret, setup_logging
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,29 @@ def test_secrets_never_reach_a_handler(tmp_path: Path) -> None:
     logging.getLogger("engine.test").info("token is %s", "t0ken-of-power")
     assert "t0ken-of-power" not in path.read_text()
     assert ring.records[0].getMessage() == "token is ***"
+
+
+def test_secrets_hide_in_tracebacks_too(tmp_path: Path) -> None:
+    hide_secret("seven secret words")
+    path = tmp_path / "log"
+    setup_logging(path, level="info", as_json=False, stderr=False)
+    try:
+        raise ValueError("seven secret words")
+    except ValueError:
+        logging.getLogger("engine.test").exception("it failed")
+    assert "Traceback" in path.read_text()
+    assert "secret words" not in path.read_text()
+
+
+def test_the_terminal_gets_no_tracebacks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log"
+    setup_logging(path, level="info", as_json=False, stderr=True)
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        logging.getLogger("engine.test").exception("it failed")
+    assert capfd.readouterr().err.endswith(" error engine.test it failed\n")
+    assert "Traceback" in path.read_text()
 
 
 def test_a_record_cannot_fake_another_one(tmp_path: Path) -> None:

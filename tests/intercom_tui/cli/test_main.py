@@ -106,3 +106,38 @@ def test_the_identity_is_shown_but_its_words_are_never_redirected(tmp_path: Path
     assert words.returncode == cli_main.EXIT_ERROR
     assert wallet.mnemonic is not None
     assert wallet.mnemonic not in words.stdout + words.stderr
+
+
+def test_output_that_cannot_be_written_is_an_error_without_a_trace() -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "intercom_tui", "config", "docs"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert result.returncode == cli_main.EXIT_ERROR
+    assert result.stderr == "intercom-tui: The output: No space left on device.\n"
+
+
+def test_a_reader_that_leaves_gets_no_complaint() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "intercom_tui", "config", "docs"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == cli_main.EXIT_ERROR
+
+
+def test_a_defect_is_reported_as_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("intercom_tui.cli.settings.settings_table", lambda: 1 / 0)
+    with pytest.raises(SystemExit) as caught:
+        cli_main.main(["config", "docs"])
+    assert caught.value.code == cli_main.EXIT_ERROR
+    error = capsys.readouterr().err
+    assert "Something went wrong inside: ZeroDivisionError: division by zero" in error
+    assert "Traceback" not in error
