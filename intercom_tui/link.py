@@ -21,7 +21,7 @@ from engine.status import EngineStatus
 
 BATCH_S = 1 / 30
 """Time between two batches."""
-TYPING_BATCH_S = 0.1
+TYPING_BATCH_S = 0.15
 """Time between two batches while somebody types: letters come first."""
 TYPING_S = 0.5
 """How long after a key somebody still types."""

@@ -17,8 +17,9 @@ class ChannelTitle(Bar):
 
     def show(self, channel: ChannelStatus | None) -> None:
         """Show a channel."""
-        self.channel = channel
-        self.refresh()
+        if channel != self.channel:
+            self.channel = channel
+            self.refresh()
 
     def parts(self, width: int) -> tuple[list[Part], list[Part]]:
         """Name left, facts right; facts go first when it is narrow."""

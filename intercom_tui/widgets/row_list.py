@@ -92,6 +92,8 @@ class RowList(PaintedList, can_focus=True):
 
     def set_rows(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
         """Replace all rows; the cursor stays on its key, or goes to ``cursor``."""
+        if cursor is None and self._rows and len(rows) == len(self._rows) and list(rows) == self._rows:
+            return
         wanted = cursor or self.cursor_key
         old = self._cursor
         self._rows = list(rows[:MAX_ROWS])
