@@ -74,8 +74,8 @@ class PublishedDocuments:
             "versions of the reference (hyperdht 6.27.0, hyperswarm 4.14.2, @hyperswarm/secret-stream 6.9.2,",
             "protomux 3.12.1), `newest` the newest releases locked in `tests/interop/newest`.",
             "",
-            "| what | pinned | newest |",
-            "|---|---|---|",
+            "| layer | what | pinned | newest |",
+            "|---|---|---|---|",
         ]
         for row in sorted(self.interop):
             cells = " | ".join(self.interop[row].get(column, "-") for column in _COLUMNS)

@@ -19,6 +19,26 @@ import pytest
 
 _HERE = Path(__file__).parent
 STACKS = ("pinned", "newest")
+_LAYERS = {
+    "udx": "UDX",
+    "dht": "DHT",
+    "hyperdht": "HyperDHT",
+    "stream": "Secret stream, Protomux",
+    "swarm": "Hyperswarm",
+    "sidechannel": "Sidechannels",
+    "wallet": "Wallet",
+    "jsjson": "JSON",
+    "codec": "Encodings",
+}
+"""Part of the file's name to the layer its tests are about."""
+_PARAMETERS = {
+    "javascript": "DHT of JavaScript nodes",
+    "python": "DHT of Python nodes",
+    "lan": "LAN",
+    "open": "open server",
+    "punch": "hole punch",
+    "rounds": "hole punch in two rounds",
+}
 _SPELLINGS = {"javascript": "JavaScript", "python": "Python", "dht": "DHT", "udx": "UDX", "json": "JSON"}
 
 
@@ -144,10 +164,12 @@ def _publish(request: pytest.FixtureRequest, column: str) -> None:
     row = title.splitlines()[0].rstrip(".")
     for name, spelling in _SPELLINGS.items():
         row = re.sub(rf"\b{name}\b", spelling, row)
-    parameters = [word for word in node.callspec.id.split("-") if word not in STACKS] if _parametrised(node) else []
+    words = node.callspec.id.split("-") if _parametrised(node) else []
+    parameters = [_PARAMETERS.get(word, word) for word in words if word not in STACKS]
     if parameters:
         row += f" ({', '.join(parameters)})"
-    node.user_properties.append(("interop", [row[0].upper() + row[1:], column]))
+    layer = _LAYERS[node.path.stem.removeprefix("test_").removesuffix("_interop")]
+    node.user_properties.append(("interop", [f"{layer} | {row[0].upper()}{row[1:]}", column]))
 
 
 def _parametrised(node: pytest.Item) -> bool:

@@ -43,7 +43,7 @@ async def test_reference_opens_our_file(pinned_stack: Any, tmp_path: Path, passw
 
 
 @pytest.mark.parametrize("password", PASSWORDS, ids=["empty", "text"])
-async def test_we_open_the_reference_s_file(pinned_stack: Any, tmp_path: Path, password: bytes) -> None:
+async def test_we_open_the_file_of_the_reference(pinned_stack: Any, tmp_path: Path, password: bytes) -> None:
     path = tmp_path / "keypair.json"
     answer = await run_wallet(pinned_stack, "export", path, password.hex(), ABOUT)
     wallet = load(path, password)
