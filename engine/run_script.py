@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.config.load import values_of
@@ -23,7 +24,13 @@ class Joiner:
 
     channel: str
     command: str
+    """One line; empty when there is none."""
     note: str
+
+
+def carried_by_flags(name: str) -> bool:
+    """Whether flags can carry a channel name: commas and colons separate, and a command is one printable line."""
+    return name.isprintable() and not {",", ":"} & set(name)
 
 
 def flag_arguments(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
@@ -48,12 +55,26 @@ def flag_text(option: Option, value: Any) -> str:
 
 
 def start_command(config: Config, *, home: str, headless: bool) -> str:
-    """One line that starts this peer as it is configured."""
+    """One line that starts this peer as it is configured, from any directory."""
     words = [_PROGRAM] + (["run"] if headless else [])
     if home:
-        words += ["--home", home]
-    words += flag_arguments(values_of(config), values_of(Config()))
+        words += ["--home", _absolute(home)]
+    values = values_of(config)
+    for option in OPTIONS:
+        if option.kind == "path":
+            values[option.key] = _absolute(values[option.key])
+        elif option.key in ("sidechannel.welcome", "sidechannel.invites"):
+            values[option.key] = {name: _absolute_attachment(text) for name, text in values[option.key].items()}
+    words += flag_arguments(values, values_of(Config()))
     return shlex.join(words)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
+def _absolute_attachment(text: str) -> str:
+    return f"@{_absolute(text[1:])}" if text.startswith("@") else text
 
 
 def joiner_command(
@@ -101,6 +122,12 @@ def render_script(config: Config, *, home: str, joiners: Sequence[Joiner]) -> st
     """A shell script that starts this peer; the joiners' commands stand in it as comments."""
     lines = ["#!/bin/sh", f"# Starts the peer {config.identity.peer_store_name}.", "set -eu", ""]
     for joiner in joiners:
-        lines += [f"# To join {joiner.channel}: {joiner.note}", f"#   {joiner.command}", ""]
+        lines += [f"# To join {_comment(joiner.channel)}: {_comment(joiner.note)}"]
+        lines += [f"#   {joiner.command}", ""] if joiner.command else [""]
     lines.append("exec " + start_command(config, home=home, headless=True) + ' "$@"')
     return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    """Text that cannot leave its line."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -30,7 +30,7 @@ from intercom_tui.cli.announce import Announcer
 from intercom_tui.cli.identity import begin_loading, read_password
 from intercom_tui.cli.loop import run_loop
 from intercom_tui.cli.options import Invocation
-from intercom_tui.safe import safe_line
+from intercom_tui.safe import safe_text
 
 _logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ async def _print_events(engine: EngineAPI, announcer: Announcer) -> None:
     try:
         async for event in events:
             for line in announcer.lines(event.status) if isinstance(event, StatusChanged) else _lines(event, quiet):
-                click.echo(safe_line(line))
+                click.echo(safe_text(line, breaks="symbol"))
     except OSError as error:
         _logger.warning("standard output is gone (%s); the peer goes on without it", error.strerror)
     finally:

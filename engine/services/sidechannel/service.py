@@ -61,6 +61,11 @@ from engine.wire.jsvalues import members
 
 _logger = logging.getLogger(__name__)
 
+_SILENT: Final = (
+    "[sidechannel:%s] its messages stay hidden, because it has no owner: set --sidechannel-owner, "
+    "or --sidechannel-welcome-required 0"
+)
+
 FLUSH_S: Final = 10.0
 """Longest wait for the network to know a topic."""
 
@@ -406,6 +411,9 @@ class SidechannelService:
                 self._enter(required_name(channel), None).joined = True
             except IntercomError as error:
                 _logger.warning("[sidechannel:%s] not joined: %s", channel, error)
+                continue
+            if self._rules.welcome_required(channel) and not self._rules.owner(channel):
+                _logger.warning(_SILENT, channel)
 
     def _watch_store(self) -> None:
         loop = asyncio.get_running_loop()

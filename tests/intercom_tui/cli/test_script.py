@@ -3,6 +3,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import pytest
+
 from engine.config.load import load_config
 from engine.config.sections import OPTIONS
 from engine.crypto.wallet import Wallet
@@ -65,3 +67,33 @@ def test_an_owned_channel_gets_the_owners_welcome(tmp_path: Path) -> None:
     welcome = parse_attachment(config.sidechannel.welcome["my room"])
     assert verify_welcome(welcome, "my room", wallet.public_hex) is not None
     assert config.sidechannel.owner_write_channels == ("my room",)
+
+
+def test_a_channel_that_nobody_would_hear_is_pointed_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["script", "--home", str(tmp_path), "--sidechannels", "quiet room,a:b"])
+    wallet = load(tmp_path / "stores" / "peer" / "db" / "keypair.json")
+    assert wallet is not None
+    text = capsys.readouterr().out
+    assert f"add --sidechannel-owner 'quiet room:{wallet.public_hex}'" in text
+    assert "# To join a:b: its name has characters that flags cannot carry" in text
+
+
+def test_a_protected_channel_without_invitees_says_how_to_invite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--sidechannels", "desk", "--sidechannel-invite-required", "1"]
+    main(["script", "--home", str(tmp_path), *flags])
+    assert "# To join desk: invite each member by key: intercom-tui script --invitee" in capsys.readouterr().out
+
+
+def test_the_owner_starts_with_the_welcome_that_joiners_get(tmp_path: Path) -> None:
+    main(["script", "--home", str(tmp_path), "--output", str(tmp_path / "first.sh")])
+    wallet = load(tmp_path / "stores" / "peer" / "db" / "keypair.json")
+    assert wallet is not None
+    output = tmp_path / "run.sh"
+    main(["script", "--home", str(tmp_path), "--output", str(output), "--sidechannel-owner", f"r:{wallet.public_hex}"])
+    script = output.read_text()
+    mine = script.splitlines()[-1].removesuffix(' "$@"')
+    theirs = settings_of(joiner_line(script, "r"))
+    words = shlex.split(mine)
+    assert words[words.index("--sidechannel-welcome") + 1] == theirs["sidechannel.welcome"]

@@ -341,6 +341,19 @@ async def test_credentials_of_the_configuration_that_cannot_be_used_are_explaine
     ]
 
 
+async def test_a_channel_without_an_owner_is_pointed_out_when_welcomes_are_required(
+    peer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer(1, channels=("mine", "nobody's"), owner={"mine": HEX[1]}, welcome_required=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        "[sidechannel:nobody's] its messages stay hidden, because it has no owner: set --sidechannel-owner, "
+        "or --sidechannel-welcome-required 0"
+    ]
+    caplog.clear()
+    peer(2, channels=("nobody's",), welcome_required=False)
+    assert caplog.records == []
+
+
 async def test_a_protected_channel_of_the_configuration_is_skipped(peer: Any, caplog: pytest.LogCaptureFixture) -> None:
     one = peer(1, channels=(ROOM,), invite_required=True, inviter_keys=(HEX[2],))
     assert [status.name for status in one.service.channel_statuses()] == [ENTRY_CHANNEL]
