@@ -60,11 +60,13 @@ async def diagnose(config: Config, paths: Paths, network: UdpNetwork, clock: Clo
         network: where sockets come from.
         clock: source of time.
     """
-    yield check_store(paths)
+    store = check_store(paths)
+    running = store.verdict is Verdict.WARNING
+    yield store
     yield check_keypair(paths)
     yield check_clock(paths, clock)
-    yield check_bridge_port(config)
-    udp = await check_udp(network, config)
+    yield check_bridge_port(config, running=running)
+    udp = await check_udp(network, config, running=running)
     yield udp
     if udp.verdict is not Verdict.PROBLEM:
         async for finding in check_dht(network, config):
@@ -125,26 +127,36 @@ def check_clock(paths: Paths, clock: Clock) -> Finding:
     return Finding("clock", Verdict.OK, "The clock is plausible.")
 
 
-def check_bridge_port(config: Config) -> Finding:
-    """Can the bridge listen?"""
+def check_bridge_port(config: Config, *, running: bool = False) -> Finding:
+    """Can the bridge listen?
+
+    Args:
+        config: settings of the peer.
+        running: this peer runs now and may have the port itself.
+    """
     host, port = config.bridge.host, config.bridge.port
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
+        text = f"{host}:{port} cannot be opened: {error.strerror}."
+        if running:
+            return Finding("bridge port", Verdict.OK, f"{text} The running peer has it.")
         verdict = Verdict.PROBLEM if config.bridge.enabled else Verdict.WARNING
-        return Finding(
-            "bridge port",
-            verdict,
-            f"{host}:{port} cannot be opened: {error.strerror}.",
-            "Another peer may have it; choose another one with --sc-bridge-port.",
-        )
+        hint = "Another peer may have it; choose another one with --sc-bridge-port."
+        return Finding("bridge port", verdict, text, hint)
     return Finding("bridge port", Verdict.OK, f"{host}:{port} is free.")
 
 
-async def check_udp(network: UdpNetwork, config: Config) -> Finding:
-    """Do datagrams leave and arrive on this machine?"""
+async def check_udp(network: UdpNetwork, config: Config, *, running: bool = False) -> Finding:
+    """Do datagrams leave and arrive on this machine?
+
+    Args:
+        network: where sockets come from.
+        config: settings of the peer.
+        running: this peer runs now and has the configured port itself.
+    """
     arrived = asyncio.Event()
 
     def receive(_socket: UdpSocket, datagrams: list[Datagram]) -> None:
@@ -153,11 +165,11 @@ async def check_udp(network: UdpNetwork, config: Config) -> Finding:
 
     host = config.network.bind_host or (LOCAL_HOST if config.network.local else "0.0.0.0")
     try:
-        probe = await network.bind(host, config.network.bind_port, receive)
+        probe = await network.bind(host, 0 if running else config.network.bind_port, receive)
     except BindFailed as error:
         return Finding("udp", Verdict.PROBLEM, str(error), error.hint)
     try:
-        probe.send(b"intercom", (LOCAL_HOST, probe.local_address[1]))
+        probe.send(b"intercom", (LOCAL_HOST if host == "0.0.0.0" else host, probe.local_address[1]))
         async with asyncio.timeout(2.0):
             await arrived.wait()
     except TimeoutError:
@@ -191,13 +203,23 @@ async def check_dht(network: UdpNetwork, config: Config) -> AsyncIterator[Findin
         listed = ", ".join(str(entry) for entry in bootstrap)
         hint = "Check the internet connection and that a firewall lets UDP out."
         if settings.local:
-            hint = "Start a local network with: intercom-tui dht"
+            hint = await _local_hint(network, settings.local_bootstrap_port)
         yield Finding("bootstrap", Verdict.PROBLEM, f"No bootstrap node answers ({listed}).", hint)
     except NetworkError as error:
         yield Finding("bootstrap", Verdict.PROBLEM, str(error), error.hint)
     finally:
         await node.destroy()
         await scope.close()
+
+
+async def _local_hint(network: UdpNetwork, port: int) -> str:
+    """What to do about a local network that does not answer."""
+    try:
+        probe = await network.bind(LOCAL_HOST, port, lambda _socket, _datagrams: None)
+    except BindFailed:
+        return f"A program that is no DHT node has UDP port {port}: choose another with --local-bootstrap-port."
+    probe.close()
+    return f"Nobody runs it yet: the first peer with --local starts it, and so does: intercom-tui dht --port {port}"
 
 
 def _nat_finding(node: DhtNode) -> Finding:

@@ -28,6 +28,8 @@ class PhaseLog:
         self._phase = state.phase
         if state.phase == "offline":
             text = state.last_error or "No DHT node answers; trying again."
-            _logger.warning("offline: %s Tried: %s. What is wrong: intercom-tui doctor", text, self._tried)
+            _logger.warning(
+                "offline: %s Tried: %s. intercom-tui doctor with the same flags says more.", text, self._tried
+            )
         elif state.phase == "online":
             _logger.info("online: %d DHT nodes are known", state.nodes)

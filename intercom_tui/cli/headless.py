@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 
 from engine.api import EngineAPI
 from engine.crypto.wallet import Wallet
+from engine.errors import IntercomError
 from engine.events import (
     ChannelJoined,
     Event,
@@ -61,13 +62,22 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
         try:
             scope.spawn("print", _print_events(engine, Announcer(call.loaded.config, call.paths)))
             stop = scope.spawn("stop", engine.stop_requested.wait())
-            ready = scope.spawn("ready", engine.ready())
-            await asyncio.wait({stop, ready}, return_when=asyncio.FIRST_COMPLETED)
-            if ready.done():
-                ready.result()
+            failure = scope.spawn("ready", _failure(engine.ready()))
+            await asyncio.wait({stop, failure}, return_when=asyncio.FIRST_COMPLETED)
+            if failure.done() and (error := failure.result()) is not None:
+                raise error
             await stop
         finally:
             await scope.close()
+
+
+async def _failure(ready: Awaitable[None]) -> IntercomError | None:
+    """Wait until the peer is in its channels; why it never will be."""
+    try:
+        await ready
+    except IntercomError as error:
+        return error
+    return None
 
 
 async def _print_events(engine: EngineAPI, announcer: Announcer) -> None:
