@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.clock import Clock
-from engine.config.sections import Config
+from engine.config.sections import LOCAL_HOST, Config
 from engine.errors import BindFailed, IntercomError, NetworkError, StoreLocked
-from engine.local_network import LOCAL_HOST
 from engine.net.dht.config import DhtConfig
 from engine.net.dht.node import DhtNode
 from engine.net.tasks import TaskScope

@@ -1,4 +1,4 @@
-"""One peer: the composition of store, identity, network, sidechannels and bridge.
+"""One peer: its facade, its store and the order in which it starts and stops.
 
 ``async with Engine(...)`` starts a peer and stops it in order: bridge, sidechannels, swarm (which unannounces), DHT
 node, store. :meth:`Engine.start` returns as soon as the store is open, so a screen can paint; everything slower is a
@@ -8,50 +8,40 @@ start-up step with a deadline, a visible state and retries.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from engine.api import BridgeAPI, CommandResult, NetworkAPI, SidechannelAPI, Subscription
-from engine.bridge.server import BridgeServer
 from engine.clock import Clock, SystemClock
 from engine.commands.command import KeyText
 from engine.commands.registry import execute
-from engine.config.sections import ENTRY_CHANNEL, MSB_BOOTSTRAP, MSB_CHANNEL, Config
+from engine.config.sections import ENTRY_CHANNEL, LOCAL_HOST, MSB_BOOTSTRAP, MSB_CHANNEL, Config
 from engine.crypto.wallet import Wallet
-from engine.errors import IntercomError, NetworkError, NotReady
+from engine.errors import IntercomError, NotReady
 from engine.event_bus import EventBus
-from engine.events import Event, PeerConnected, PeerDisconnected, PlaneFailed, StatusChanged
-from engine.local_network import LOCAL_HOST, LocalNetwork
-from engine.net.connection import PeerConnection
-from engine.net.dht.config import DhtConfig
-from engine.net.dht.hyperdht import HyperDht
-from engine.net.dht.node import DhtNode
-from engine.net.swarm import Hyperswarm
+from engine.events import Event, PlaneFailed, StatusChanged
 from engine.net.tasks import TaskScope
-from engine.net.udp import OsNetwork, UdpNetwork
 from engine.paths import Paths
-from engine.phase_log import PhaseLog
-from engine.services.sidechannel.service import SidechannelService
 from engine.sidechannel_gate import SidechannelGate
-from engine.snapshot import layered_drops, p2p_status, peer_status
 from engine.startup import StartupBoard
-from engine.status import BridgeOff, BridgeStatus, EngineStatus, Identity, StepState
+from engine.status import BridgeOff, EngineStatus, Identity, P2pOffline
 from engine.store.keyfile_store import load_or_create
 from engine.store.lock import StoreLock
 from engine.store.messages import MessageStore
 from engine.wire.jsjson import JsonValue
 
+if TYPE_CHECKING:
+    from engine.net.udp import UdpNetwork
+    from engine.planes import Planes
+
 _logger = logging.getLogger(__name__)
 
-DEFAULT_DHT_PORT = 49737
-"""First port tried when none is configured (protocol reference 02-hyperdht section 9)."""
 STEPS = ("identity", "network", "bootstrap", "channels", "bridge")
 NETWORK_RETRY_S = (1.0, 3.0)
-BRIDGE_RETRY_S = (2.0, 5.0, 15.0, 60.0)
 """Pauses between attempts of a start-up step, seconds."""
 STATUS_INTERVAL_S = 0.1
 """Least time between two published snapshots."""
@@ -61,16 +51,8 @@ STOP_DEADLINE_S = 8.0
 """Longest orderly stop; what is still open then is cut."""
 
 
-class _Network:
-    """The network facade of an engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def reconnect(self) -> None:
-        """Forget back-offs, look up every topic again."""
-        if self._engine.swarm is not None:
-            await self._engine.swarm.reconnect()
+async def _at_once() -> None:
+    """Begin without waiting."""
 
 
 class Engine:
@@ -82,6 +64,7 @@ class Engine:
         load_identity: reads or makes the wallet; called in a thread.
         network: where sockets come from; the OS by default.
         clock: source of time.
+        begin: awaited before anything heavy is imported or done, so that a screen can paint its first frame.
     """
 
     def __init__(
@@ -92,26 +75,23 @@ class Engine:
         load_identity: Callable[[], Wallet] | None = None,
         network: UdpNetwork | None = None,
         clock: Clock | None = None,
+        begin: Callable[[], Awaitable[object]] = _at_once,
     ) -> None:
         self._config = config
         self._paths = paths
         self._load_wallet = load_identity or partial(load_or_create, paths.keypair)
-        self._udp = network or OsNetwork()
+        self._udp = network
+        self._begin = begin
         self._clock = clock or SystemClock()
         self._bus = EventBus()
         self._scope = TaskScope("engine", self._task_failed)
         self._startup = StartupBoard(STEPS, self._clock, self.touch)
         self._wallet: Wallet | None = None
-        self._dht: HyperDht | None = None
-        self._local: LocalNetwork | None = None
-        self._service: SidechannelService | None = None
-        self._bridge_server: BridgeServer | None = None
+        self._planes: Planes | None = None
         self._failure = ""
         self._status_pending = False
         self._published: EngineStatus | None = None
         self._started: asyncio.Future[None] | None = None
-        self.swarm: Hyperswarm | None = None
-        """Connections; None until the identity is known."""
         self.stop_requested = asyncio.Event()
         """Set when a command asks this process to end."""
 
@@ -158,7 +138,7 @@ class Engine:
         """Stop in order; unannounces, bounded by :data:`STOP_DEADLINE_S`."""
         try:
             async with asyncio.timeout(STOP_DEADLINE_S):
-                for stop in self._stops():
+                for stop in self._planes.stops() if self._planes is not None else ():
                     await stop()
         except TimeoutError:
             _logger.warning("the peer did not stop in order within %g s", STOP_DEADLINE_S)
@@ -169,33 +149,10 @@ class Engine:
         self._bus.close()
         self._lock.release()
 
-    def _stops(self) -> list[Callable[[], Awaitable[None]]]:
-        stops: list[Callable[[], Awaitable[None]]] = []
-        if self._bridge_server is not None:
-            stops.append(self._bridge_server.stop)
-        if self._service is not None:
-            stops.append(self._service.stop)
-        if self.swarm is not None:
-            stops.append(self.swarm.destroy)
-        if self._dht is not None:
-            stops.append(self._dht.destroy)
-        if self._local is not None:
-            stops.append(self._local.close)
-        return stops
-
     async def _start_planes(self) -> None:
         assert self._started is not None
         try:
-            network = self._scope.spawn(
-                "network", self._startup.run("network", self._open_network, deadline_s=10.0, retry_s=NETWORK_RETRY_S)
-            )
-            wallet = await self._startup.run("identity", self._load_identity, deadline_s=60.0)
-            self._wallet = wallet
-            self.touch()
-            dht = await network
-            self._compose(wallet, dht)
-            self._scope.spawn("bridge", self._start_bridge())
-            await self._join_channels(dht.node)
+            await self._start_in_order()
         except IntercomError as error:
             self._failure = str(error)
             self._bus.publish(PlaneFailed("p2p", str(error), error.hint))
@@ -207,87 +164,37 @@ class Engine:
                 self._started.set_result(None)
         self.touch()
 
+    async def _start_in_order(self) -> None:
+        await self._begin()
+        planes = self._make_planes()
+        network = self._scope.spawn(
+            "network", self._startup.run("network", planes.open_network, deadline_s=10.0, retry_s=NETWORK_RETRY_S)
+        )
+        self._wallet = wallet = await self._startup.run("identity", self._load_identity, deadline_s=60.0)
+        self.touch()
+        await network
+        self._gate.open(planes.compose(wallet))
+        self._scope.spawn("bridge", planes.start_bridge())
+        await planes.join_channels()
+
+    def _make_planes(self) -> Planes:
+        from engine.planes import Planes  # heavy: a screen is painted first
+
+        self._planes = Planes(
+            self,
+            self._paths.bridge_tokens,
+            self._udp,
+            self._store,
+            self._bus,
+            self._startup,
+            self._scope,
+            self._clock,
+            self.touch,
+        )
+        return self._planes
+
     async def _load_identity(self) -> Wallet:
         return await asyncio.to_thread(self._load_wallet)
-
-    async def _open_network(self) -> HyperDht:
-        settings = self._config.network
-        bootstrap = settings.dht_bootstrap
-        host = settings.bind_host or "0.0.0.0"
-        if settings.local:
-            host = settings.bind_host or LOCAL_HOST
-            bootstrap = (f"{LOCAL_HOST}:{settings.local_bootstrap_port}",)
-            self._local = LocalNetwork(
-                self._udp, settings.local_bootstrap_port, self._scope.child("local"), self._nodes_replaced
-            )
-            await self._local.ensure()
-        config = DhtConfig(
-            bootstrap=tuple(bootstrap),
-            host=host,
-            port=settings.bind_port or (0 if settings.local else DEFAULT_DHT_PORT),
-            any_port=not settings.bind_port,
-        )
-        dht = HyperDht(self._udp, config, self._scope)
-        dht.node.on_state += [lambda _state: self.touch(), PhaseLog(bootstrap)]
-        await dht.start()
-        self._dht = dht
-        return dht
-
-    def _nodes_replaced(self) -> None:
-        if self._dht is not None:
-            self._dht.announce_again()
-
-    def _compose(self, wallet: Wallet, dht: HyperDht) -> None:
-        self.swarm = Hyperswarm(
-            dht, wallet.key_pair, self._scope.child("swarm"), max_peers=self._config.network.max_peers
-        )
-        self._service = SidechannelService(
-            self._config.sidechannel,
-            wallet.key_pair,
-            wallet.address,
-            self.swarm,
-            self._store,
-            self._scope.child("sidechannel"),
-            self._bus.publish,
-            clock=self._clock,
-            ready=dht.fully_bootstrapped,
-        )
-        self._service.on_status_change = self.touch
-        self._service.on_connection = self._connection_opened
-        self._gate.open(self._service)
-
-    async def _start_bridge(self) -> None:
-        if not self._config.bridge.enabled:
-            self._startup.mark("bridge", StepState.DONE, "off")
-            return
-        self._bridge_server = BridgeServer(
-            self._config.bridge, self, self._paths.bridge_tokens, self._scope.child("bridge")
-        )
-        self._bridge_server.on_status_change = self.touch
-        with contextlib.suppress(IntercomError):  # reported at the first attempt, shown in the status
-            await self._startup.run(
-                "bridge",
-                self._bridge_server.start,
-                deadline_s=10.0,
-                retry_s=BRIDGE_RETRY_S,
-                on_failure=self._bridge_failed,
-            )
-
-    def _bridge_failed(self, error: IntercomError) -> None:
-        _logger.error("SC-Bridge failed to start: %s", error)
-        self._bus.publish(PlaneFailed("bridge", f"SC-Bridge failed to start: {error}", error.hint))
-
-    async def _join_channels(self, node: DhtNode) -> None:
-        assert self._service is not None
-        self._startup.mark("bootstrap", StepState.RUNNING)
-        waiting = self._scope.spawn("bootstrap", node.fully_bootstrapped())
-        while not waiting.done():
-            await asyncio.wait({waiting}, timeout=5.0)
-            if not waiting.done():
-                self._startup.mark("bootstrap", StepState.RUNNING, node.state.last_error or "no DHT node answers yet")
-        await waiting
-        self._startup.mark("bootstrap", StepState.DONE)
-        await self._startup.run("channels", self._service.start, deadline_s=30.0, retry_s=(2.0, 5.0, 15.0))
 
     # -- facade -------------------------------------------------------------------------------------------------
 
@@ -318,19 +225,21 @@ class Engine:
 
     @property
     def network(self) -> NetworkAPI:
-        """The network."""
-        return _Network(self)
+        """The network.
+
+        Raises:
+            NotReady: the peer is still starting.
+        """
+        return self._running()
 
     @property
     def bridge(self) -> BridgeAPI:
         """The bridge.
 
         Raises:
-            NetworkError: it is not enabled.
+            NotReady: the peer is still starting.
         """
-        if self._bridge_server is None:
-            raise NetworkError("SC-Bridge is off.", hint="Start with --sc-bridge 1.")
-        return self._bridge_server
+        return self._running().bridge
 
     def events(self, *kinds: type[Event], limit: int = 1000) -> Subscription:
         """Subscribe to events; see :meth:`engine.api.EngineAPI.events`."""
@@ -404,34 +313,27 @@ class Engine:
             self.touch()
 
     def _snapshot(self) -> EngineStatus:
-        service, wallet = self._service, self._wallet
-        connections = self.swarm.connections if self.swarm is not None else ()
-        node = self._dht.node if self._dht is not None else None
-        drops = {"dht": node.drops, "udx": node.udx.drops} if node is not None else {}
+        planes, wallet = self._planes, self._wallet
         name = self._config.identity.peer_store_name
+        identity = Identity(wallet.public_hex, wallet.address, name) if wallet is not None else None
+        steps = self._startup.steps
+        if planes is None:
+            return EngineStatus(identity, P2pOffline(self._failure or "starting"), BridgeOff(), steps)
         return EngineStatus(
-            identity=Identity(wallet.public_hex, wallet.address, name) if wallet is not None else None,
-            p2p=p2p_status(node, self._failure),
-            bridge=self._bridge_status(),
-            startup=self._startup.steps,
-            peers=tuple(peer_status(connection, service, self._clock) for connection in connections),
-            channels=service.channel_statuses() if service is not None else (),
-            open_requests=service.open_requests() if service is not None else (),
-            drops=layered_drops(drops),
+            identity=identity,
+            p2p=planes.p2p(self._failure),
+            bridge=planes.bridge_status(),
+            startup=steps,
+            peers=planes.peers(),
+            channels=planes.channels(),
+            open_requests=planes.open_requests(),
+            drops=planes.drops(),
         )
 
-    def _bridge_status(self) -> BridgeStatus:
-        return self._bridge_server.status() if self._bridge_server is not None else BridgeOff()
-
-    def _connection_opened(self, connection: PeerConnection) -> None:
-        key = connection.remote_public_key.hex()
-        connection.on_close.append(lambda error: self._connection_closed(key, error))
-        self._bus.publish(PeerConnected(key))
-        self.touch()
-
-    def _connection_closed(self, key: str, error: Exception | None) -> None:
-        self._bus.publish(PeerDisconnected(key, str(error) if error is not None else "closed"))
-        self.touch()
+    def _running(self) -> Planes:
+        if self._planes is None:
+            raise NotReady
+        return self._planes
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._bus.publish(PlaneFailed(name, f"{name} failed: {error}", "The other parts run on; see the log."))

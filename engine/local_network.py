@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from engine.config.sections import LOCAL_HOST
 from engine.errors import BindFailed
 from engine.net.dht.node import DhtNode
 from engine.net.dht.testnet import start_bootstrap_network
@@ -22,7 +23,6 @@ from engine.net.udp import UdpNetwork
 
 _logger = logging.getLogger(__name__)
 
-LOCAL_HOST = "127.0.0.1"
 LOCAL_NODES = 5
 """Nodes of an in-process network: enough for NAT classification (protocol reference 02-hyperdht section 26)."""
 TAKEOVER_S = 5.0

@@ -7,6 +7,7 @@ through :class:`~intercom_tui.link.EngineLink`.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -87,6 +88,7 @@ class IntercomApp(AppBase):
         save_directory: where texts and screenshots are saved.
         write_settings: writes the configuration file; without it the settings can only be looked at.
         no_color, clock: see :class:`~intercom_tui.app_base.AppBase`.
+        painted: set when the first frame is on the screen.
     """
 
     TITLE = "Intercom"
@@ -105,8 +107,10 @@ class IntercomApp(AppBase):
         write_settings: WriteSettings | None = None,
         no_color: bool | None = None,
         clock: Clock | None = None,
+        painted: asyncio.Event | None = None,
     ) -> None:
         self.engine = engine
+        self.painted = painted or asyncio.Event()
         self.config = config or engine.config
         look = self.config.ui
         self.state_file = StateFile(state_path)
@@ -181,6 +185,9 @@ class IntercomApp(AppBase):
             target.focus()
 
     # -- life ------------------------------------------------------------------------------------------------------
+
+    def on_ready(self) -> None:
+        self.call_after_refresh(self.painted.set)
 
     def on_mount(self) -> None:
         """Listen to the engine once the first frame is drawn."""

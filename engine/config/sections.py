@@ -22,7 +22,9 @@ DEFAULT_DHT_BOOTSTRAP = (
 )
 """Bootstrap nodes of the public network."""
 
+LOCAL_HOST = "127.0.0.1"
 LOCAL_BOOTSTRAP_PORT = 49737
+"""Where ``--local`` looks for, and starts, a bootstrap network."""
 
 MSB_BOOTSTRAP = "acbc3a4344d3a804101d40e53db1dda82b767646425af73599d4cd6577d69685"
 """Bootstrap key of the settlement network."""

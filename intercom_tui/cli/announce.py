@@ -5,8 +5,7 @@ Protocol reference: 15-terminal-commands section 8.
 
 from __future__ import annotations
 
-from engine.config.sections import ENTRY_CHANNEL, Config
-from engine.local_network import LOCAL_HOST
+from engine.config.sections import ENTRY_CHANNEL, LOCAL_HOST, Config
 from engine.paths import Paths
 from engine.status import BridgeListening, EngineStatus, Identity, StepState
 

@@ -38,17 +38,21 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"max_content_width": 110})
 @click.version_option(VERSION, prog_name="intercom-tui")
 @click.option("--no-setup", is_flag=True, help="Skip the first-run questions and use the defaults.")
+@click.option("--demo", is_flag=True, help="Look around among scripted peers; no network, nothing is stored.")
 @settings_options
 @click.pass_context
-def cli(context: click.Context, /, no_setup: bool, **arguments: Any) -> None:
+def cli(context: click.Context, /, no_setup: bool, demo: bool, **arguments: Any) -> None:
     """Intercom: encrypted peer-to-peer channels for people and agents. Without a command: the full-screen app."""
     if context.invoked_subcommand is None:
-        from intercom_tui.cli.screen import run_screen
+        from intercom_tui.cli.screen import run_demo, run_screen
 
         call = invocation(context, arguments)
         if not sys.stdout.isatty() or not sys.stdin.isatty():
             raise click.UsageError("The full-screen app needs a terminal. Without one, use: intercom-tui run")
-        run_screen(call, ask=not no_setup)
+        if demo:
+            run_demo()
+        else:
+            run_screen(call, ask=not no_setup)
 
 
 @cli.command()

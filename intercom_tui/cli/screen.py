@@ -55,13 +55,15 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: Ring
     from intercom_tui.cli.setup import settings_file
 
     config = call.loaded.config
-    async with Engine(config, call.paths, load_identity=load_identity) as engine:
+    painted = asyncio.Event()
+    async with Engine(config, call.paths, load_identity=load_identity, begin=painted.wait) as engine:
         app = IntercomApp(
             engine,
             state_path=call.paths.ui_state,
             config=config,
             log_ring=ring,
             write_settings=settings_file(call),
+            painted=painted,
         )
         scope = TaskScope("screen")
         scope.spawn("exit", _exit_with(app, engine.stop_requested))
@@ -87,3 +89,16 @@ async def _exit_when_locked(app: IntercomApp, engine: Engine) -> WalletLocked | 
     except IntercomError:
         pass  # shown in the app: the start-up step says what failed
     return None
+
+
+def run_demo() -> None:
+    """The app with scripted peers: nothing touches the network or the disk."""
+    run_loop(_demo())
+
+
+async def _demo() -> None:
+    from intercom_tui.app import IntercomApp
+    from intercom_tui.demo import DemoEngine
+
+    async with DemoEngine() as engine:
+        await IntercomApp(engine).run_async()

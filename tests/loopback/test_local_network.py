@@ -6,7 +6,8 @@ import asyncio
 import socket
 from functools import partial
 
-from engine.local_network import LOCAL_HOST, LocalNetwork
+from engine.config.sections import LOCAL_HOST
+from engine.local_network import LocalNetwork
 from engine.net.dht.config import DhtConfig
 from engine.net.dht.node import DhtNode
 from engine.net.tasks import TaskScope
