@@ -139,8 +139,9 @@ def idle(pid: int, idle_s: float) -> dict[str, float]:
 
 
 @contextmanager
-def screen_peer(home: Path, dht_port: int) -> Iterator[int]:
-    """A peer with the screen in a pseudo terminal; yields its process id."""
+def screen_peer(home: Path, dht_port: int) -> Iterator[tuple[int, float]]:
+    """A peer with the screen in a pseudo terminal; yields its process id and the seconds until its first frame."""
+    begin = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
         words = ["--no-setup", "--home", str(home), "--peer-store-name", "screen", "--bind-host", _HOST]
@@ -148,9 +149,13 @@ def screen_peer(home: Path, dht_port: int) -> Iterator[int]:
         os.environ["TERM"] = "xterm-256color"
         os.execv(sys.executable, [sys.executable, "-m", "intercom_tui", *words])
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+    seen = b""
+    while b"INTERCOM" not in seen:
+        seen += os.read(master, 65_536)
+    first_frame_s = time.perf_counter() - begin
     reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield pid
+        yield pid, first_frame_s
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -168,8 +173,8 @@ async def run(runs: int, idle_s: float) -> dict[str, Any]:
         result: dict[str, Any] = {"start": await measure_start(home, dht_port, runs)}
         with program(*peer_words(home, "idle", dht_port, free_port(socket.SOCK_STREAM))) as process:
             result["headless"] = idle(process.pid, idle_s)
-        with screen_peer(home, dht_port) as pid:
-            result["screen"] = idle(pid, idle_s)
+        with screen_peer(home, dht_port) as (pid, first_frame_s):
+            result["screen"] = {"first_frame_s": round(first_frame_s, 3), **idle(pid, idle_s)}
     return result
 
 
