@@ -318,9 +318,7 @@ def values_of(option: Option) -> st.SearchStrategy[Any]:
 
 def setting_values() -> st.SearchStrategy[dict[str, Any]]:
     """Some settings with allowed values."""
-    strategies = {
-        option.key: values_of(option) for option in OPTIONS if not option.secret and option.key not in RULES
-    }
+    strategies = {option.key: values_of(option) for option in OPTIONS if not option.secret and option.key not in RULES}
     return st.lists(st.sampled_from(sorted(strategies)), max_size=4, unique=True).flatmap(
         lambda keys: st.fixed_dictionaries({key: strategies[key] for key in keys})
     )
