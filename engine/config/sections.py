@@ -16,11 +16,13 @@ ENTRY_CHANNEL = "0000intercom"
 """The lobby every peer joins."""
 
 DEFAULT_DHT_BOOTSTRAP = (
+    "116.202.214.149:10001",
+    "157.180.12.214:10001",
     "88.99.3.86@node1.hyperdht.org:49737",
     "142.93.90.113@node2.hyperdht.org:49737",
     "138.68.147.8@node3.hyperdht.org:49737",
 )
-"""Bootstrap nodes of the public network."""
+"""Bootstrap nodes of the public network, the reference's (protocol reference 15-terminal-commands section 7)."""
 
 LOCAL_HOST = "127.0.0.1"
 LOCAL_BOOTSTRAP_PORT = 49737
