@@ -226,13 +226,16 @@ class IntercomApp(AppBase):
             self.people.introduce(status.identity.public_key, safe_line(status.identity.store_name, 30))
 
     def _tick(self) -> None:
+        if not self.main.standing:
+            return
         self.main.tabs.refresh()
         self.main.status_bar.refresh()
         self.main.pane.tick()
 
     def save_state(self) -> None:
         """Write drafts, read markers and layout."""
-        self.main.channels.save_draft()
+        if self.main.standing:
+            self.main.channels.save_draft()
         if not self.state_file.save(self.state) and self.state_file.problem:
             self.toast(self.state_file.problem, "warning")
 
@@ -288,6 +291,8 @@ class IntercomApp(AppBase):
 
     def on_messages_arrived(self, event: MessagesArrived) -> None:
         """Count, show, and ring for mentions when nobody looks."""
+        if not self.main.standing:
+            return
         visible = self.main.channels.visible_channel if self.is_looking else ""
         seen = [message.seq for message in event.messages if message.channel == visible]
         mentioned = self.inbox.add(message for message in event.messages if message.channel != visible)
@@ -300,6 +305,8 @@ class IntercomApp(AppBase):
 
     def on_status_updated(self, event: StatusUpdated) -> None:
         """Show a newer snapshot."""
+        if not self.main.standing:
+            return
         self._introduce(event.status)
         self._each_pane(lambda pane: pane.status_changed(event.status))
         self.main.status_bar.refresh()

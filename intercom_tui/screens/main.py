@@ -48,6 +48,11 @@ class MainScreen(Screen[None]):
             self.set_focus(target)
 
     @property
+    def standing(self) -> bool:
+        """False before the widgets are there and while they are taken down: timers and messages may still come."""
+        return all(self.query(part) for part in ("#tabs", "#pane-channels", "#status"))
+
+    @property
     def pane(self) -> Pane:
         """The pane that is shown."""
         return self.query_one(f"#pane-{self.active}", Pane)

@@ -16,6 +16,7 @@ from intercom_tui import clipboard
 from intercom_tui.actions import ACTIONS
 from intercom_tui.app import IntercomApp
 from intercom_tui.demo import script as story
+from intercom_tui.link import StatusUpdated
 from intercom_tui.screens.dialogs import ConfirmDialog
 from intercom_tui.screens.help import HelpScreen
 from intercom_tui.screens.jump import JumpScreen
@@ -323,3 +324,13 @@ async def test_the_theme_picker_previews_and_remembers(tmp_path: Path) -> None:
         await until(pilot, lambda: "There is no theme" in text_grid(app))
         app.leave()
     assert IntercomApp(demo_engine(), state_path=path).theme == "contrast"
+
+
+async def test_late_timers_do_not_disturb_the_end() -> None:
+    app = demo_app()
+    async with app.run_test(size=(120, 36)):
+        assert app.main.standing
+        await app.main.query_one("#tabs").remove()
+        assert not app.main.standing
+        app._tick()
+        app.on_status_updated(StatusUpdated(app.engine.status))
