@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 
 import click
 
 from engine.net.dht.testnet import start_bootstrap_network
 from engine.net.tasks import TaskScope
 from engine.net.udp import OsNetwork
-from intercom_tui.cli.loop import run_loop
+from intercom_tui.cli.loop import run_loop, stop_on_signals
 
 
 def run_bootstrap(host: str, port: int, nodes: int) -> None:
@@ -25,9 +23,7 @@ def run_bootstrap(host: str, port: int, nodes: int) -> None:
 
 async def _run(host: str, port: int, count: int) -> None:
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    stop_on_signals(stop)
     scope = TaskScope("dht")
     nodes = await start_bootstrap_network(OsNetwork(), host, port, count, scope)
     click.echo(f"{len(nodes)} DHT nodes run. Join them with: intercom-tui --dht-bootstrap {host}:{port}")

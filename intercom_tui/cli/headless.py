@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,7 +27,7 @@ from engine.net.tasks import TaskScope
 from engine.wire.jsjson import stringify
 from intercom_tui.cli.announce import Announcer
 from intercom_tui.cli.identity import begin_loading, read_password
-from intercom_tui.cli.loop import run_loop
+from intercom_tui.cli.loop import run_loop, stop_on_signals
 from intercom_tui.cli.options import Invocation
 from intercom_tui.safe import safe_text
 
@@ -37,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 
 def run_headless(call: Invocation) -> None:
-    """Run until SIGTERM, SIGINT or ``/exit``.
+    """Run until a signal or ``/exit``.
 
     Raises:
         IntercomError: the peer cannot start.
@@ -53,10 +51,7 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
     from engine.engine import Engine  # heavy: imported while the identity is being read
 
     engine = Engine(call.loaded.config, call.paths, load_identity=load_identity)
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(signum, engine.stop_requested.set)
+    stop_on_signals(engine.stop_requested)
     async with engine:
         scope = TaskScope("headless")
         try:

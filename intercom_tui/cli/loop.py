@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from typing import Any
+
+_ENDING = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
 def run_loop(coroutine: Any) -> Any:
@@ -18,3 +22,16 @@ def run_loop(coroutine: Any) -> Any:
         else:
             return uvloop.run(coroutine)
     return asyncio.run(coroutine)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Let the signals that end a program set an event of the running loop instead.
+
+    A hang-up that is ignored, as under ``nohup``, stays ignored.
+    """
+    loop = asyncio.get_running_loop()
+    for name in _ENDING:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            with contextlib.suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(number, stop.set)

@@ -13,7 +13,7 @@ from engine.errors import IntercomError, WalletLocked
 from engine.logs import RingHandler, setup_logging
 from engine.net.tasks import TaskScope
 from intercom_tui.cli.identity import begin_loading, read_password
-from intercom_tui.cli.loop import run_loop
+from intercom_tui.cli.loop import run_loop, stop_on_signals
 from intercom_tui.cli.options import Invocation, reload
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet], ring: Ring
     config = call.loaded.config
     painted = asyncio.Event()
     async with Engine(config, call.paths, load_identity=load_identity, begin=painted.wait) as engine:
+        stop_on_signals(engine.stop_requested)
         app = IntercomApp(
             engine,
             state_path=call.paths.ui_state,
