@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App
+from textual.driver import Driver
 from textual.filter import NoColor
 
 from engine.clock import Clock, SystemClock
 from intercom_tui.glyphs import Glyphs, glyph_set
+from intercom_tui.terminal_driver import outliving
 from intercom_tui.terminal_keys import keep_alt_digits, untypable
 from intercom_tui.theme import BUILT_IN, Inks, ThemeError, ThemeSpec, load_theme, make_inks
 
@@ -67,6 +69,10 @@ class AppBase(App[Any]):
         except ThemeError as error:
             self.theme_problem = str(error)
             self.use_theme(BUILT_IN[0])
+
+    def get_driver_class(self) -> type[Driver]:
+        """The platform's driver, which must not stop the peer when its terminal goes away."""
+        return outliving(super().get_driver_class())
 
     def use_theme(self, name: str) -> None:
         """Switch to a theme.
