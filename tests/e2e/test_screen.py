@@ -67,6 +67,7 @@ class Terminal:
 
 def _take_terminal() -> None:
     """Make standard input the terminal whose end hangs the process up, as a terminal window does."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup ignores it
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

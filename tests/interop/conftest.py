@@ -29,6 +29,7 @@ _LAYERS = {
     "wallet": "Wallet",
     "jsjson": "JSON",
     "codec": "Encodings",
+    "process": "Whole program",
 }
 """Part of the file's name to the layer its tests are about."""
 _PARAMETERS = {

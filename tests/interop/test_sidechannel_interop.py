@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +13,7 @@ from engine.events import ChannelJoined, InviteAccepted, OpenRequested, WelcomeA
 from engine.messages import Trust
 from engine.services.sidechannel.attachments import encode_attachment
 from engine.services.sidechannel.welcomes import create_welcome
+from tests.harness.js_sidechannel import JsSidechannel
 from tests.harness.sidechannel_peers import PeerFactory, key_pair, local_peers, public_hex
 
 pytestmark = pytest.mark.interop
@@ -29,49 +29,6 @@ VALUES: list[Any] = [
     0,
     False,
 ]
-
-
-class JsSidechannel:
-    """A JavaScript peer: requests go in, events come out in any order."""
-
-    def __init__(self, process: Any, key: str) -> None:
-        self._process = process
-        self.key = key
-        self._backlog: list[Any] = []
-
-    async def event(self, kind: str, timeout_s: float = 30.0, **fields: Any) -> Any:
-        """The first event of a kind with these fields that was not taken yet."""
-
-        def fits(event: Any) -> bool:
-            return event["event"] == kind and all(event.get(name) == value for name, value in fields.items())
-
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for index, event in enumerate(self._backlog):
-                    if fits(event):
-                        return self._backlog.pop(index)
-                    assert event["event"] != "error", event
-                self._backlog.append(await self._process.read_json(timeout_s))
-
-    async def call(self, do: str, **fields: Any) -> Any:
-        """Make a request and take its answer."""
-        self._process.write_json({"do": do, **fields})
-        return await self.event(do)
-
-    async def message(self, value: Any, channel: str = ENTRY_CHANNEL) -> Any:
-        """The delivered message with that value."""
-        while True:
-            event = await self.event("message", channel=channel)
-            if event["payload"].get("message") == value:
-                return event
-
-    def took(self, kind: str, **fields: Any) -> list[Any]:
-        """Events of a kind that came by and were not taken."""
-        return [
-            event
-            for event in self._backlog
-            if event["event"] == kind and all(event.get(name) == value for name, value in fields.items())
-        ]
 
 
 class Interop:
