@@ -106,13 +106,13 @@ def _buffer(data: bytes) -> bytes:
 @pytest.mark.parametrize("initiator", [True, False], ids=["we dial", "they dial"])
 async def test_channels_over_a_stand_alone_stream(js_stack: Any, initiator: bool) -> None:
     async with _connected(js_stack, initiator=initiator) as (peer, js):
+        first = peer.channel("first")  # before anything is read: an open of an unknown protocol is rejected
+        first.open(_number(9))
         connect = await js.read_until("connect")
         assert peer.stream.handshake is not None
         assert connect["remotePublicKey"] == _KEY_PAIR.public_key.hex()
         assert connect["publicKey"] == peer.stream.handshake.remote_public_key.hex()
 
-        first = peer.channel("first")
-        first.open(_number(9))
         assert (await js.read_until("open"))["handshake"] == 9
         assert await peer.events.get() == ("first", "open", 7)
 
