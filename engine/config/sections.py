@@ -128,13 +128,13 @@ class SidechannelConfig:
     max_bytes: int = _sc(
         "max-bytes",
         1_000_000,
-        "Largest message this peer sends; receivers with default limits drop more than 256,000 bytes.",
+        "Largest message this peer sends; 1000000 means 200,000: default receivers drop more than 256,000.",
         unit="bytes",
         ge=0,
         le=16_000_000,
         step="limits",
         why="It keeps a mistake from flooding everybody.",
-        cost="Near 256,000 bytes receivers' burst limit drops a message; the app warns above 200,000.",
+        cost="Another limit than 1000000 lets larger messages out; receivers with default limits drop them.",
     )
     allow_remote_open: bool = _sc(
         "allow-remote-open",
