@@ -39,19 +39,22 @@ def run_headless(call: Invocation) -> None:
 
     Raises:
         IntercomError: the peer cannot start.
+        KeyboardInterrupt: the peer ended in order after Ctrl+C.
     """
     log = call.loaded.config.log
     path = Path(log.file).expanduser() if log.file else call.paths.log
     setup_logging(path, level=log.level, as_json=log.json, stderr=True)
     load_identity = begin_loading(call.paths, read_password(call.loaded.config))
-    run_loop(_run(call, load_identity))
+    if run_loop(_run(call, load_identity)):
+        raise KeyboardInterrupt
 
 
-async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
+async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> bool:
+    """Run the peer to its end; whether that was Ctrl+C."""
     from engine.engine import Engine  # heavy: imported while the identity is being read
 
     engine = Engine(call.loaded.config, call.paths, load_identity=load_identity)
-    stop_on_signals(engine.stop_requested)
+    interrupted = stop_on_signals(engine.stop_requested)
     async with engine:
         scope = TaskScope("headless")
         try:
@@ -64,6 +67,7 @@ async def _run(call: Invocation, load_identity: Callable[[], Wallet]) -> None:
             await stop
         finally:
             await scope.close()
+    return interrupted.is_set()
 
 
 async def _failure(ready: Awaitable[None]) -> IntercomError | None:

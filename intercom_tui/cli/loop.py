@@ -24,14 +24,23 @@ def run_loop(coroutine: Any) -> Any:
     return asyncio.run(coroutine)
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
+def stop_on_signals(stop: asyncio.Event) -> asyncio.Event:
     """Let the signals that end a program set an event of the running loop instead.
 
     A hang-up that is ignored, as under ``nohup``, stays ignored.
+
+    Returns:
+        An event that is also set when the signal was that of Ctrl+C.
     """
-    loop = asyncio.get_running_loop()
+    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        stop.set()
+
     for name in _ENDING:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             with contextlib.suppress(NotImplementedError):  # Windows
-                loop.add_signal_handler(number, stop.set)
+                loop.add_signal_handler(number, interrupt if name == "SIGINT" else stop.set)
+    return interrupted

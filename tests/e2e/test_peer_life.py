@@ -99,6 +99,14 @@ async def test_sigterm_ends_a_peer_that_is_starting_or_offline(tmp_path: Path, a
         assert load(keypair) is not None
 
 
+async def test_ctrl_c_ends_a_peer_in_order_with_the_code_of_an_interruption(tmp_path: Path) -> None:
+    async with running_peer(tmp_path, "a", free_port(socket.SOCK_DGRAM)) as peer:
+        await peer.line("Sidechannel: ready")
+        peer.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(peer.process.wait(), 10) == 130
+        assert "Traceback" not in await peer.errors()
+
+
 async def announced(node: DhtNode, name: str) -> set[str]:
     """Keys that announce a channel."""
     found = lookup(node, topic(name))
