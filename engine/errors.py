@@ -48,6 +48,7 @@ class ConfigError(IntercomError):
     """The configuration is not usable."""
 
     code = "config.invalid"
+    default_hint = "See the settings and where each comes from: intercom-tui config show --origin"
 
 
 class UnknownKey(ConfigError):
@@ -66,6 +67,7 @@ class StoreError(IntercomError):
     """The files of this peer cannot be used."""
 
     code = "store.error"
+    default_hint = "Check that the path exists and that you may read and write it."
 
 
 class StoreLocked(StoreError):
@@ -86,6 +88,7 @@ class StoreCorrupt(StoreError):
     """A file of the store is damaged."""
 
     code = "store.corrupt"
+    default_hint = "Move the file away to start anew, or restore it from a backup."
 
 
 class ProtocolError(IntercomError):
@@ -128,6 +131,7 @@ class NetworkError(IntercomError):
     """The network does not do what was asked."""
 
     code = "network.error"
+    default_hint = "The program tries again by itself; intercom-tui doctor says what is wrong."
 
 
 class BindFailed(NetworkError):
@@ -184,6 +188,7 @@ class PolicyDenied(IntercomError):
     """The rules of the channel do not allow this."""
 
     code = "policy.denied"
+    default_hint = "Look at the rules of the channel: its owner, invites and welcome."
 
 
 class InviteRequired(PolicyDenied):
@@ -204,12 +209,14 @@ class OwnerOnly(PolicyDenied):
     """Only the owner may write in this channel."""
 
     code = "policy.owner_only"
+    default_hint = "Ask the owner to write, or use another channel."
 
 
 class RateLimited(PolicyDenied):
     """Too much was sent in too short a time."""
 
     code = "policy.rate_limited"
+    default_hint = "Wait a few seconds, then send less at a time."
 
 
 class MessageTooLarge(PolicyDenied):
@@ -223,30 +230,35 @@ class InvalidChannel(PolicyDenied):
     """The channel name is empty or not usable."""
 
     code = "policy.invalid_channel"
+    default_hint = "Choose another name."
 
 
 class InvalidInvite(PolicyDenied):
     """The invite does not verify."""
 
     code = "policy.invalid_invite"
+    default_hint = "Ask for a new invite, made for this channel and your public key."
 
 
 class InvalidWelcome(PolicyDenied):
     """The welcome does not verify."""
 
     code = "policy.invalid_welcome"
+    default_hint = "Ask the owner for the welcome of this channel."
 
 
 class ChannelLimit(PolicyDenied):
     """This peer is in as many channels as it allows itself."""
 
     code = "policy.channel_limit"
+    default_hint = "Leave a channel first."
 
 
 class WalletError(IntercomError):
     """The wallet cannot be used."""
 
     code = "wallet.error"
+    default_hint = "Check what was entered, or restore keypair.json from a backup."
 
 
 class WalletLocked(WalletError):
@@ -260,45 +272,53 @@ class WalletCorrupt(WalletError):
     """The wallet file does not decrypt or does not hold a key pair."""
 
     code = "wallet.corrupt"
+    default_hint = "Restore keypair.json from a backup; do not delete it while you need this identity."
 
 
 class BadMnemonic(WalletError):
     """The recovery words are not a valid mnemonic."""
 
     code = "wallet.bad_mnemonic"
+    default_hint = "Compare every word with your copy: 12 or 24 English words in their order."
 
 
 class BridgeError(IntercomError):
     """The bridge refuses a request."""
 
     code = "bridge.error"
+    default_hint = "The log of the peer says more."
 
 
 class Unauthorized(BridgeError):
     """Unauthorized."""
 
     code = "bridge.unauthorized"
+    default_hint = "Authenticate with a token of the token file."
 
 
 class BadRequest(BridgeError):
     """The request is not understood."""
 
     code = "bridge.bad_request"
+    default_hint = "Compare the request with SKILL.md."
 
 
 class UnknownCommand(BridgeError):
     """There is no such command."""
 
     code = "bridge.unknown_command"
+    default_hint = "/help lists the commands."
 
 
 class CliDisabled(BridgeError):
     """CLI over WS is disabled."""
 
     code = "bridge.cli_disabled"
+    default_hint = "The owner can allow it with --sc-bridge-cli 1."
 
 
 class BridgeMisconfigured(BridgeError):
     """SC-Bridge requires --sc-bridge-token (auth is mandatory)."""
 
     code = "bridge.misconfigured"
+    default_hint = "Correct the setting and start again."

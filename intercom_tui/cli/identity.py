@@ -57,4 +57,7 @@ def read_password(config: Config) -> bytes:
     try:
         return Path(name).expanduser().read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise ConfigError(f"The password file {name} cannot be read: {error.strerror}.") from error
+        raise ConfigError(
+            f"The password file {name} cannot be read: {error.strerror}.",
+            hint="Correct --keypair-password-file, or leave it out for an identity without a password.",
+        ) from error

@@ -38,7 +38,10 @@ def write_script(call: Invocation, output: str, invitees: Sequence[str]) -> None
     """
     for invitee in invitees:
         if parse_key(invitee) is None:
-            raise InvalidValue(f"--invitee is {invitee!r}, but it must be a public key of 64 hex digits.")
+            raise InvalidValue(
+                f"--invitee is {invitee!r}, but it must be a public key of 64 hex digits.",
+                hint="The guest sees it with: intercom-tui wallet show",
+            )
     config = call.loaded.config
     wallet = load_or_create(call.paths.keypair, read_password(config))
     welcomes = _welcomes(config, wallet)

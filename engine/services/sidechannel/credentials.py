@@ -73,7 +73,10 @@ class Credentials:
         name = required_name(channel)
         life_s = self._invite_ttl_s if ttl_s is None else ttl_s
         if life_s <= 0:
-            raise InvalidInvite("Invite TTL is required. Pass --ttl <sec> or set --sidechannel-invite-ttl.")
+            raise InvalidInvite(
+                "Invite TTL is required. Pass --ttl <sec> or set --sidechannel-invite-ttl.",
+                hint="A week is --ttl 604800.",
+            )
         return create_invite(
             self._key_pair,
             name,
