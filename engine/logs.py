@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import logging.handlers
+import os
 from collections import deque
+from io import TextIOWrapper
 from pathlib import Path
 
 from engine.errors import StoreUnwritable
@@ -57,6 +59,12 @@ class LogFile(logging.handlers.RotatingFileHandler):
         super().__init__(path, maxBytes=_MAX_FILE_BYTES, backupCount=3)
         self.left_out = 0
         """Records that could not be written."""
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, also after a rotation, readable by its owner only."""
+        stream = super()._open()
+        os.chmod(self.baseFilename, 0o600)
+        return stream
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Count instead of printing a trace into whatever is on the screen."""
@@ -128,7 +136,6 @@ def setup_logging(path: Path | None, *, level: str, as_json: bool, stderr: bool)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handlers.append(LogFile(path))
-            path.chmod(0o600)
         except OSError as error:
             raise StoreUnwritable(f"The log file {path} cannot be written: {error.strerror}.") from error
     formatter: logging.Formatter = JsonFormatter() if as_json else KeyValueFormatter()

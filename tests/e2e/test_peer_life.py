@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import stat
@@ -214,6 +215,26 @@ async def test_neither_output_nor_logs_hold_secrets(tmp_path: Path) -> None:
     secret = wallet.key_pair.secret_key
     for hidden in (*tokens.values(), secret.hex(), secret[:32].hex(), wallet.mnemonic):
         assert hidden not in text
+
+
+async def test_every_file_of_a_peer_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with running_peer(tmp_path / "home", "a", free_port(socket.SOCK_DGRAM)) as peer:
+            await peer.line("Sidechannel: ready")
+            async with agent(peer.bridge_port) as client:
+                await client.ask({"type": "send", "channel": ENTRY_CHANNEL, "message": "x"})
+            open_to_others = {str(path): path.stat().st_mode & 0o777 for path in loose(tmp_path / "home")}
+    finally:
+        os.umask(before)
+    assert open_to_others == {}
+
+
+def loose(home: Path) -> list[Path]:
+    """Files and store directories that others could read."""
+    found = [path for path in home.rglob("*") if path.is_file() or path.is_relative_to(home / "stores" / "a")]
+    assert len(found) > 4
+    return [path for path in found if path.stat().st_mode & 0o077]
 
 
 async def test_a_peer_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:

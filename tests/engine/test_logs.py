@@ -35,6 +35,16 @@ def test_records_go_to_a_private_file_and_to_the_ring(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_rotated_files_are_private_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.logs._MAX_FILE_BYTES", 200)
+    setup_logging(tmp_path / "log", level="info", as_json=False, stderr=False)
+    for _ in range(5):
+        logging.getLogger("engine.test").info("x" * 150)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 4
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
 def test_nothing_is_written_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     setup_logging(tmp_path / "log", level="debug", as_json=False, stderr=False)
     logging.getLogger("engine.test").error("loud")
