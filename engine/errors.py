@@ -145,11 +145,13 @@ class BindFailed(NetworkError):
         """The failure of a system call, with the hint that fits its reason."""
         number = error.errno if isinstance(error, OSError) else None
         why = error.strerror if isinstance(error, OSError) else None
-        return cls(f"{facts}: {why or error}.", hint=_BIND_HINTS.get(number or 0))
+        unresolved = number is not None and number < 0  # the codes of name resolution
+        hint = _BIND_HINTS[errno.EADDRNOTAVAIL] if unresolved else _BIND_HINTS.get(number or 0)
+        return cls(f"{facts}: {why or error}.", hint=hint)
 
 
 _BIND_HINTS = {
-    errno.EADDRNOTAVAIL: "The address does not belong to this machine: choose another one.",
+    errno.EADDRNOTAVAIL: "The address does not belong to this machine: choose one that does, such as 127.0.0.1.",
     errno.EACCES: "Ports below 1024 need more rights: choose a higher one.",
     errno.EMFILE: "Too many files are open: close other programs, or raise the limit with ulimit -n.",
 }

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from engine import errors
-from engine.errors import IntercomError, OwnerOnly, PeerUnreachable, ProtocolError
+from engine.errors import BindFailed, IntercomError, OwnerOnly, PeerUnreachable, ProtocolError
 
 
 def all_errors(kind: type[IntercomError] = IntercomError) -> Iterator[type[IntercomError]]:
@@ -30,6 +32,20 @@ def test_an_error_that_a_person_sees_names_what_to_do(kind: type[IntercomError])
     assert str(error).endswith((".", ")."))
     assert error.hint
     assert kind("a cause", hint="a step").hint == "a step"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "in use"), "Another program"),
+        (OSError(errno.EADDRNOTAVAIL, "not available"), "does not belong to this machine"),
+        (socket.gaierror(socket.EAI_NONAME, "unknown name"), "does not belong to this machine"),
+        (OSError(errno.EACCES, "denied"), "below 1024"),
+        (OverflowError("port out of range"), "Another program"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_says_what_to_change(error: OSError | OverflowError, words: str) -> None:
+    assert words in BindFailed.because("UDP port 1", error).hint
 
 
 def test_the_place_that_raises_may_say_more() -> None:

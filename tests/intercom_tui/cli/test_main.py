@@ -141,3 +141,10 @@ def test_a_defect_is_reported_as_one(monkeypatch: pytest.MonkeyPatch, capsys: py
     error = capsys.readouterr().err
     assert "Something went wrong inside: ZeroDivisionError: division by zero" in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0", "::1", "239.1.2.3"])
+def test_a_bootstrap_network_needs_an_address_it_is_known_under(host: str) -> None:
+    result = run("dht", "--host", host, "--port", "1")
+    assert result.returncode == cli_main.EXIT_CONFIG
+    assert f"--host is '{host}'" in result.stderr
