@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +114,15 @@ class JsStack:
         self.name = name
         self._peers: list[JsPeer] = []
 
-    async def spawn(self, script: str, *args: str | int) -> JsPeer:
-        """Start ``tests/interop/js/<script>`` with the arguments as text."""
+    async def spawn(self, script: str, *args: str | int, flags: Sequence[str] = ()) -> JsPeer:
+        """Start ``tests/interop/js/<script>`` with the arguments as text; *flags* are Node's own."""
         node = shutil.which("node")
         modules = _HERE / self.name / "node_modules"
         assert node is not None, "Node.js is needed for the interop tests"
         assert modules.is_dir(), f"run 'npm ci' in tests/interop/{self.name} first (make test does)"
         process = await asyncio.create_subprocess_exec(
             node,
+            *flags,
             str(_HERE / "js" / script),
             *map(str, args),
             stdin=asyncio.subprocess.PIPE,

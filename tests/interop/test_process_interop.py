@@ -16,7 +16,7 @@ from engine.config.sections import ENTRY_CHANNEL
 from engine.services.sidechannel.welcomes import create_welcome
 from tests.harness.bridge_client import Agent
 from tests.harness.js_sidechannel import JsSidechannel
-from tests.harness.processes import TOKEN, PeerProcess, free_port, running_command
+from tests.harness.processes import TOKEN, PeerProcess, free_port, running_command, running_peer
 from tests.harness.sidechannel_peers import key_pair, public_hex
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
@@ -93,3 +93,29 @@ async def test_an_agent_and_a_javascript_peer_chat(js_stack: Any, bootstrap: int
         await agent.socket.close()
         assert await peer.terminate() == 0
         await theirs.event("disconnected", key=key)
+
+
+async def test_a_javascript_program_uses_the_bridge(pinned_stack: Any, tmp_path: Path) -> None:
+    """A JavaScript program uses the bridge, with the frames of the reference."""
+    async with running_peer(tmp_path, "peer", free_port(socket.SOCK_DGRAM)) as peer:
+        key = await peer.line("Peer pubkey (hex): ")
+        await peer.line("Sidechannel: ready")
+        url = f"ws://{HOST}:{peer.bridge_port}"
+        js = await pinned_stack.spawn("bridge_client.js", url, TOKEN, flags=["--experimental-websocket"])
+
+        async def frame() -> dict[str, Any]:
+            return dict((await js.read_until("frame"))["frame"])
+
+        assert (await frame())["peer"] == key
+        assert await frame() == {"type": "auth_ok"}
+        js.write_json({"id": 7, "type": "send", "channel": ENTRY_CHANNEL, "message": {"a": [1]}})
+        assert await frame() == {"id": 7, "type": "sent", "channel": ENTRY_CHANNEL}
+        js.write_json({"type": "stats"})
+        assert await frame() == {
+            "type": "stats",
+            "channels": [ENTRY_CHANNEL],
+            "connectionCount": 0,
+            "sidechannelStarted": True,
+        }
+        js.write_json("close")
+        assert (await js.read_until("close"))["wasClean"]
