@@ -106,13 +106,14 @@ def wallet() -> None:
 
 
 @wallet.command("show")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options
 @click.pass_context
-def wallet_show(context: click.Context, /, **arguments: Any) -> None:
+def wallet_show(context: click.Context, /, as_json: bool, **arguments: Any) -> None:
     """Print public key, address and file."""
     from intercom_tui.cli.wallet import print_identity
 
-    print_identity(invocation(context, arguments), words=False)
+    print_identity(invocation(context, arguments), as_json=as_json)
 
 
 @wallet.command("words")
@@ -120,9 +121,9 @@ def wallet_show(context: click.Context, /, **arguments: Any) -> None:
 @click.pass_context
 def wallet_words(context: click.Context, /, **arguments: Any) -> None:
     """Print the recovery words, on a terminal only."""
-    from intercom_tui.cli.wallet import print_identity
+    from intercom_tui.cli.wallet import print_words
 
-    print_identity(invocation(context, arguments), words=True)
+    print_words(invocation(context, arguments))
 
 
 @cli.group()
@@ -132,13 +133,14 @@ def config() -> None:
 
 @config.command("show")
 @click.option("--origin", is_flag=True, help="Also tell where each value comes from.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options
 @click.pass_context
-def config_show(context: click.Context, /, origin: bool, **arguments: Any) -> None:
+def config_show(context: click.Context, /, origin: bool, as_json: bool, **arguments: Any) -> None:
     """Print every setting."""
     from intercom_tui.cli.settings import print_settings
 
-    print_settings(invocation(context, arguments), origin=origin)
+    print_settings(invocation(context, arguments), origin=origin, as_json=as_json)
 
 
 @config.command("init")

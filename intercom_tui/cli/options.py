@@ -132,11 +132,11 @@ def invocation(context: click.Context, arguments: Mapping[str, Any], *, label: s
     Raises:
         ConfigError: a source is not usable.
     """
-    parent = context.parent.params if context.parent is not None else {}
-    flags = {**given_settings(parent), **given_settings(arguments)}
+    outer: dict[str, Any] = dict(context.find_root().params) if context.parent is not None else {}
+    flags = {**given_settings(outer), **given_settings(arguments)}
     if label:
         flags.setdefault(_STORE_NAME, label)
-    home = arguments.get("home") or parent.get("home") or os.environ.get("INTERCOM_HOME", "")
+    home = arguments.get("home") or outer.get("home") or os.environ.get("INTERCOM_HOME", "")
     store_name = flags.get(_STORE_NAME) or os.environ.get("PEER_STORE_NAME", "") or "peer"
     return _invocation(config_path(home, store_name), home, flags)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -12,9 +13,15 @@ from engine.run_script import flag_text
 from intercom_tui.cli.options import Invocation
 
 
-def print_settings(call: Invocation, *, origin: bool) -> None:
-    """One line per setting."""
+def print_settings(call: Invocation, *, origin: bool, as_json: bool = False) -> None:
+    """One line per setting, or one JSON object of them."""
     values = values_of(call.loaded.config)
+    if as_json:
+        hidden = {option.key for option in OPTIONS if option.secret}
+        rows = {key: "***" if key in hidden and value else value for key, value in values.items()}
+        shown = {key: {"value": row, "origin": call.loaded.origin(key)} if origin else row for key, row in rows.items()}
+        click.echo(json.dumps(shown))
+        return
     for option in OPTIONS:
         value = "***" if option.secret and values[option.key] else flag_text(option, values[option.key])
         source = f"  ({call.loaded.origin(option.key)})" if origin else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,22 @@ def test_settings_are_shown_with_their_origin_and_without_secrets(
     assert "s3cret" not in result.stdout
 
 
+def test_settings_are_a_json_object_for_programs(tmp_path: Path) -> None:
+    words = ["config", "show", "--json", "--sc-bridge-token", "s3cret", "--sidechannels", "a,b"]
+    values = json.loads(run(*words, home=tmp_path).stdout)
+    assert (values["bridge.token"], values["sidechannel.channels"], values["bridge.port"]) == ("***", ["a", "b"], 49222)
+    values = json.loads(run(*words, "--origin", home=tmp_path).stdout)
+    assert values["sidechannel.channels"] == {"value": ["a", "b"], "origin": "--sidechannels"}
+
+
+def test_flags_count_before_every_command_too(tmp_path: Path) -> None:
+    words = ["--home", str(tmp_path), "--peer-store-name", "other", "config", "show", "--origin"]
+    result = run(*words)
+    assert "identity.peer_store_name = other  (--peer-store-name)" in result.stdout
+    assert run(*words[:4], "config", "init", "--sidechannel-relay-ttl", "2").returncode == 0
+    assert (tmp_path / "config" / "other" / "config.toml").exists()
+
+
 def test_init_writes_the_given_settings(tmp_path: Path) -> None:
     assert run("config", "init", "--sidechannel-relay-ttl", "2", home=tmp_path).returncode == 0
     assert "sidechannel.relay_ttl = 2  (file)" in run("config", "show", "--origin", home=tmp_path).stdout
@@ -102,6 +119,7 @@ def test_the_identity_is_shown_but_its_words_are_never_redirected(tmp_path: Path
     shown = run("wallet", "show", home=tmp_path).stdout
     assert wallet.public_hex in shown
     assert wallet.address in shown
+    assert json.loads(run("wallet", "show", "--json", home=tmp_path).stdout)["publicKey"] == wallet.public_hex
     words = run("wallet", "words", home=tmp_path)
     assert words.returncode == cli_main.EXIT_ERROR
     assert wallet.mnemonic is not None
