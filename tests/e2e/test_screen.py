@@ -23,7 +23,7 @@ from engine.net.dht.testnet import start_bootstrap_network
 from engine.net.tasks import TaskScope
 from engine.net.udp import OsNetwork
 from engine.services.sidechannel.names import topic
-from tests.harness.processes import free_port
+from tests.harness.processes import free_port, heed_signals
 
 pytestmark = pytest.mark.e2e
 HOST = "127.0.0.1"
@@ -67,7 +67,7 @@ class Terminal:
 
 def _take_terminal() -> None:
     """Make standard input the terminal whose end hangs the process up, as a terminal window does."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup ignores it
+    heed_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

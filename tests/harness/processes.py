@@ -53,6 +53,12 @@ class PeerProcess:
             return await self.process.wait()
 
 
+def heed_signals() -> None:
+    """In a child: do not inherit that the test run ignores signals, as it does in the background or under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @asynccontextmanager
 async def running_peer(home: Path, name: str, dht_port: int, *flags: str) -> AsyncIterator[PeerProcess]:
     """``intercom-tui run --local`` with a bridge on a free port; killed at the end if it still runs."""
@@ -74,6 +80,7 @@ async def running_command(*words: str) -> AsyncIterator[asyncio.subprocess.Proce
         *words,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=heed_signals,
     )
     try:
         yield process
