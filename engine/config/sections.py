@@ -384,7 +384,6 @@ class UiConfig:
     theme: str = opt("nightline", "Colours: a built-in theme or a file of the themes directory.", flag="--theme")
     glyphs: str = opt("unicode", "Symbols.", flag="--glyphs", choices=("unicode", "ascii"))
     bell: bool = opt(False, "Ring on mentions, invites and requests while the terminal is not focused.")
-    hide_content: bool = opt(False, "Notices never quote messages.")
     keymap: Mapping[str, str] = opt({}, "Keys by action id, for example join = ctrl+n.")
 
 
