@@ -300,7 +300,7 @@ class Engine:
 
     def _publish_status(self) -> None:
         self._status_pending = False
-        if self._scope.closed:
+        if self._scope.closed or not self._bus.wanted(StatusChanged):
             return
         status = self._snapshot()
         if status != self._published:
@@ -322,7 +322,7 @@ class Engine:
         return EngineStatus(
             identity=identity,
             p2p=planes.p2p(self._failure),
-            bridge=planes.bridge_status(),
+            bridge=planes.bridge.status(),
             startup=steps,
             peers=planes.peers(),
             channels=planes.channels(),

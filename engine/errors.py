@@ -11,9 +11,9 @@ match it.
       ProtocolError     LocalProtocolError, RemoteProtocolError (DecodeError, HandshakeFailed, FrameTooLarge)
       NetworkError      BindFailed, PeerUnreachable, TimedOut (RequestTimeout), RequestCancelled
       PolicyDenied      InviteRequired, WelcomeRequired, OwnerOnly, RateLimited, MessageTooLarge, InvalidChannel,
-                        InvalidInvite, InvalidWelcome, ChannelLimit
+                        InvalidInvite, ChannelLimit
       WalletError       WalletLocked, WalletCorrupt, BadMnemonic
-      BridgeError       Unauthorized, BadRequest, UnknownCommand, CliDisabled, BridgeMisconfigured
+      BridgeError       BadRequest, BridgeMisconfigured
 """
 
 from __future__ import annotations
@@ -242,13 +242,6 @@ class InvalidInvite(PolicyDenied):
     default_hint = "Ask for a new invite, made for this channel and your public key."
 
 
-class InvalidWelcome(PolicyDenied):
-    """The welcome does not verify."""
-
-    code = "policy.invalid_welcome"
-    default_hint = "Ask the owner for the welcome of this channel."
-
-
 class ChannelLimit(PolicyDenied):
     """This peer is in as many channels as it allows itself."""
 
@@ -291,32 +284,11 @@ class BridgeError(IntercomError):
     default_hint = "The log of the peer says more."
 
 
-class Unauthorized(BridgeError):
-    """Unauthorized."""
-
-    code = "bridge.unauthorized"
-    default_hint = "Authenticate with a token of the token file."
-
-
 class BadRequest(BridgeError):
     """The request is not understood."""
 
     code = "bridge.bad_request"
     default_hint = "Compare the request with SKILL.md."
-
-
-class UnknownCommand(BridgeError):
-    """There is no such command."""
-
-    code = "bridge.unknown_command"
-    default_hint = "/help lists the commands."
-
-
-class CliDisabled(BridgeError):
-    """CLI over WS is disabled."""
-
-    code = "bridge.cli_disabled"
-    default_hint = "The owner can allow it with --sc-bridge-cli 1."
 
 
 class BridgeMisconfigured(BridgeError):

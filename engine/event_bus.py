@@ -27,9 +27,13 @@ class EventSubscription:
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
 
+    def wants(self, kind: type[Event]) -> bool:
+        """Whether events of that kind are queued."""
+        return not self._kinds or issubclass(kind, self._kinds)
+
     def offer(self, event: Event) -> None:
         """Queue an event if it is of a wanted kind."""
-        if self._closed or (self._kinds and not isinstance(event, self._kinds)):
+        if self._closed or not self.wants(type(event)):
             return
         if isinstance(event, StatusChanged):
             for position, waiting in enumerate(self._events):
@@ -85,6 +89,10 @@ class EventBus:
         """Give an event to every subscriber that wants its kind."""
         for subscription in tuple(self._subscriptions):
             subscription.offer(event)
+
+    def wanted(self, kind: type[Event]) -> bool:
+        """Whether any subscriber takes events of that kind."""
+        return any(subscription.wants(kind) for subscription in self._subscriptions)
 
     def subscribe(self, *kinds: type[Event], limit: int = 1000) -> EventSubscription:
         """A new subscription; no kinds = all.

@@ -92,13 +92,9 @@ class LocalNetwork:
             return
         self._members.add(writer)
         try:
-            while await reader.read(64):
-                pass
-        except OSError:
-            pass
+            await _hold(reader, writer)
         finally:
             self._members.discard(writer)
-            writer.close()
 
     async def _watch(self) -> None:
         while True:
@@ -120,11 +116,16 @@ class LocalNetwork:
             return False
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        try:
-            while await reader.read(64):
-                pass
-        except OSError:
-            pass
-        finally:
-            writer.close()
+        await _hold(reader, writer)
         return loop.time() - begin >= REFUSED_S
+
+
+async def _hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Keep a connection until the other end closes it."""
+    try:
+        while await reader.read(64):
+            pass
+    except OSError:
+        pass
+    finally:
+        writer.close()

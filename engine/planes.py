@@ -31,7 +31,7 @@ from engine.phase_log import PhaseLog
 from engine.services.sidechannel.service import SidechannelService
 from engine.snapshot import layered_drops, p2p_status, peer_status
 from engine.startup import StartupBoard
-from engine.status import BridgeStatus, ChannelStatus, OpenRequest, P2pStatus, PeerStatus, StepState
+from engine.status import ChannelStatus, OpenRequest, P2pStatus, PeerStatus, StepState
 from engine.store.messages import MessageStore
 
 if TYPE_CHECKING:
@@ -191,10 +191,6 @@ class Planes:
     def p2p(self, failure: str) -> P2pStatus:
         """What the network is doing; ``failure`` says why there is none."""
         return p2p_status(self._dht.node if self._dht is not None else None, failure)
-
-    def bridge_status(self) -> BridgeStatus:
-        """Whether the bridge listens, and to whom."""
-        return self.bridge.status()
 
     def peers(self) -> tuple[PeerStatus, ...]:
         """The connected peers."""

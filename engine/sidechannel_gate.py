@@ -28,11 +28,6 @@ class SidechannelGate:
         self._service = service
 
     @property
-    def is_open(self) -> bool:
-        """True once the service exists."""
-        return self._service is not None
-
-    @property
     def entry_channel(self) -> str:
         """The entry channel, always joined."""
         return ENTRY_CHANNEL

@@ -21,7 +21,6 @@ class Glyphs:
     failed: str = "✗"
     sent: str = "→"
     down: str = "↓"
-    up: str = "↑"
     dot: str = "●"
     ring: str = "○"
     half: str = "◐"
@@ -31,15 +30,11 @@ class Glyphs:
     ellipsis: str = "…"
     open: str = "▾"
     closed: str = "▸"
-    prompt: str = "›"
     on: str = "●"
-    off: str = "○"
     lobby: str = "~"
     public: str = "#"
     invite: str = "!"
     owner: str = "="
-    arrow_left: str = "‹"
-    arrow_right: str = "›"
 
     def kind(self, kind: ChannelKind) -> str:
         """Symbol of a kind of channel."""
@@ -68,7 +63,6 @@ ASCII = Glyphs(
     failed="x",
     sent=">",
     down="v",
-    up="^",
     dot="*",
     ring="o",
     half="+",
@@ -78,11 +72,7 @@ ASCII = Glyphs(
     ellipsis="~",
     open="-",
     closed="+",
-    prompt=">",
     on="*",
-    off=" ",
-    arrow_left="<",
-    arrow_right=">",
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from engine.bridge.replies import Echo, Refused, invalid_json, invalid_message, missing_channel
-from engine.errors import DecodeError
+from engine.errors import BadRequest, DecodeError
 from engine.wire.jsjson import JsonValue, parse
 from engine.wire.jstext import js_trim
 from engine.wire.jsvalues import is_integral, json_from_base64, shown_text, truthy
@@ -194,7 +194,7 @@ def cursor_of(request: Request, name: str) -> int:
     """
     value = request.get(name)
     if not is_integral(value) or not isinstance(value, (int, float)) or not 0 <= value <= 2**53:
-        raise Refused(f"Invalid {name} (expected a whole number).", "bridge.bad_request")
+        raise Refused(f"Invalid {name} (expected a whole number).", BadRequest.code)
     return int(value)
 
 
@@ -213,7 +213,7 @@ def flag_of(request: Request, name: str, current: bool) -> bool:
     """
     value = request.get(name, current)
     if not isinstance(value, bool):
-        raise Refused(f"Invalid {name} (expected true or false).", "bridge.bad_request")
+        raise Refused(f"Invalid {name} (expected true or false).", BadRequest.code)
     return value
 
 
@@ -227,5 +227,5 @@ def label_of(request: Request) -> str | None:
     if label is None:
         return None
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
-        raise Refused("Invalid label (1 to 32 letters, digits, dots, dashes).", "bridge.bad_request")
+        raise Refused("Invalid label (1 to 32 letters, digits, dots, dashes).", BadRequest.code)
     return label

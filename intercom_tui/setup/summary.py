@@ -12,8 +12,6 @@ from intercom_tui.setup.model import NewIdentity, SetupModel
 from intercom_tui.setup.rules import is_loopback
 from intercom_tui.setup.steps import KEPT
 
-RECEIVERS_BURST_BYTES = 256_000
-"""What receivers with default limits accept at once."""
 USUAL_POW_BITS = 12
 
 

@@ -53,3 +53,15 @@ async def test_closing_the_bus_ends_every_subscription() -> None:
     subscription = bus.subscribe()
     bus.close()
     assert [event async for event in subscription] == []
+
+
+async def test_a_kind_is_wanted_while_somebody_takes_it() -> None:
+    bus = EventBus()
+    assert not bus.wanted(StatusChanged)
+    messages = bus.subscribe(ChannelJoined)
+    assert (bus.wanted(ChannelJoined), bus.wanted(StatusChanged)) == (True, False)
+    everything = bus.subscribe()
+    assert bus.wanted(StatusChanged)
+    everything.close()
+    messages.close()
+    assert not bus.wanted(ChannelJoined)

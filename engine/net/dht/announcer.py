@@ -49,8 +49,6 @@ class AnnounceState:
     """Announce rounds so far."""
     relays: int
     """Nodes that relay to the server."""
-    last_round_at: float | None
-    """End of the last round, in seconds of the event loop's clock."""
 
 
 class Announcer:
@@ -76,7 +74,6 @@ class Announcer:
         self._generations = RelayGenerations()
         self._closest: list[Address] | None = None
         self._rounds = 0
-        self._last_round_at: float | None = None
         self._refresh = asyncio.Event()
         self._first_round = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -84,7 +81,7 @@ class Announcer:
     @property
     def state(self) -> AnnounceState:
         """How reachable the server is."""
-        return AnnounceState(self._rounds, len(self.relays), self._last_round_at)
+        return AnnounceState(self._rounds, len(self.relays))
 
     async def start(self) -> None:
         """Begin; returns after the first round, whether or not it reached anybody."""
@@ -177,7 +174,6 @@ class Announcer:
         self.relay_addresses = advertised(public, self._generations.current)
         self._closest = [reply.source for reply in query.closest_replies] or None
         self._rounds += 1
-        self._last_round_at = asyncio.get_running_loop().time()
         await _settled(self._unannounce(node) for node in self._generations.abandoned)
 
     async def _announce(self, found: Reply) -> RelayInfo | None:

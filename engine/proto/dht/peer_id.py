@@ -11,9 +11,6 @@ from functools import lru_cache
 from engine.crypto.hashes import blake2b
 from engine.wire.compact import Address, encode_address
 
-ID_BYTES = 32
-"""Length of ids, targets and tokens."""
-
 _CACHED_IDS = 4096
 
 

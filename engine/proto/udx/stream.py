@@ -115,11 +115,6 @@ class UdxStream:
         return self.sender.route is not None
 
     @property
-    def remote_ended(self) -> bool:
-        """The peer's END and everything before it arrived."""
-        return self._remote_ended
-
-    @property
     def readable_bytes(self) -> int:
         """Bytes :meth:`read` returns now."""
         return self.receiver.readable_bytes
